@@ -1,0 +1,1 @@
+//! Benchmarks: one library, two faces.

@@ -1,0 +1,21 @@
+//! northstar: a crash-safe embedded ordered key-value engine.
+
+pub mod disk;
+pub mod error;
+pub mod format;
+pub mod ids;
+pub mod limits;
+
+pub use error::{Corrupt, Error, Place, Result};
+pub use ids::{FileUuid, Lsn, PageId, Pointer, TxnId};
+
+pub mod db;
+pub mod inspect;
+pub mod txn;
+
+pub use db::{
+    Change, CommitOp, CommitRecord, Db, Durability, History, HistoryEntry, LogRetention, Options,
+    Origin, Stats,
+};
+pub use txn::read::{Cursor, Range, ReadTxn, Value};
+pub use txn::write::WriteTxn;

@@ -1,0 +1,2 @@
+//! The command line over the engine and the benchmarks.
+fn main() {}
