@@ -5,6 +5,7 @@ pub mod error;
 pub mod format;
 pub mod ids;
 pub mod limits;
+pub mod printable;
 
 pub use error::{Corrupt, Error, Place, Result};
 pub use ids::{FileUuid, Lsn, PageId, Pointer, TxnId};
