@@ -6,10 +6,17 @@
 //!
 //! Positional reads and writes only, no cursor, no memory map: errors and checks have one place.
 
+pub mod clock;
+pub mod entropy;
 pub mod file;
 pub mod lock;
 pub mod memory;
-pub mod os;
+mod os;
+
+pub use clock::{ManualClock, SystemClock};
+pub use entropy::{SeededEntropy, SystemEntropy};
+pub use file::RealStorage;
+pub use memory::MemoryStorage;
 
 use crate::error::Result;
 use std::{
