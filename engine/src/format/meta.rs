@@ -1,10 +1,22 @@
 //! Meta slots A and B: pages 0 and 1, the only bytes of the file that are ever written in place.
 //!
 //! Bytes: `spec/file_format_v0.md`, meta. All mutable state is inside the first 512 bytes of the
-//! slot, so that one sector write replaces it. Keeps META-1 to META-4.
+//! slot, so that one sector write replaces it. Keeps META-1 to META-11.
+//!
+//! [`judge`] is *the* choice between the two slots: recovery calls it, and so do the checker and the
+//! workbench, which print its trace. Cost: two checksums of a page.
 
-use super::field::{Magic, layout};
-use crate::ids::{FileUuid, Lsn, Pointer, TxnId};
+mod judge;
+#[cfg(test)]
+mod tests;
+
+use super::checksum::page_crc;
+use super::field::{Crc, Magic, layout};
+use super::page::{FORMAT_VERSION, PAGE_MAGIC, PageHeader, PageType, seal_page};
+use crate::error::Corrupt;
+use crate::ids::{FileUuid, Lsn, PageId, Pointer, TxnId};
+use crate::limits::{DEPTH_MAX, PAGE_BYTES, PAGE_COUNT_MAX};
+pub use judge::{Judgement, SlotChoice, Step, StepResult, judge};
 
 /// First bytes of the meta's payload.
 pub const META_MAGIC: Magic = Magic(*b"META");
@@ -35,4 +47,210 @@ layout! {
         history_last: u64 = "Past states kept openable; all ones for all of them.",
         options_reserved: [u8; 48] = "Zero.",
     }
+}
+
+/// Bytes of a slot that are ever written again after creation: one sector of the oldest disks.
+pub const SLOT_BYTES: usize = 512;
+/// [`Meta::history_last`] when all past states are kept.
+pub const HISTORY_ALL: u64 = u64::MAX;
+
+const _: () = assert!(PageHeader::BYTES + Meta::BYTES <= SLOT_BYTES, "a slot fits one sector");
+
+/// A rule a slot is judged by, in the order of judgement.
+pub(crate) struct Rule {
+    /// Its id in `spec/invariants.md`.
+    pub(crate) id: &'static str,
+    /// Its name in a table of verdicts.
+    pub(crate) name: &'static str,
+}
+
+/// The rules that [`Meta::decode_slot`] judges by.
+pub(crate) const SLOT_RULES: [Rule; 8] = [
+    Rule { id: "META-1", name: "magic" },
+    Rule { id: "META-2", name: "version" },
+    Rule { id: "META-3", name: "page size" },
+    Rule { id: "META-4", name: "file identity" },
+    Rule { id: "META-5", name: "checksum" },
+    Rule { id: "META-6", name: "in its own slot" },
+    Rule { id: "META-7", name: "flags known" },
+    Rule { id: "META-8", name: "numbers in range" },
+];
+
+impl Meta {
+    /// Which of the two slots this belongs into: 0 (A) or 1 (B).
+    pub const fn slot(&self) -> usize {
+        (self.sequence & 1) as usize
+    }
+
+    /// The whole page of its slot, sealed. Only the first [`SLOT_BYTES`] of it are not zero.
+    pub fn to_page(&self) -> Box<[u8; PAGE_BYTES]> {
+        let mut page = Box::new([0; PAGE_BYTES]);
+        if let Some(place) = page.get_mut(PageHeader::BYTES..PageHeader::BYTES + Self::BYTES) {
+            place.copy_from_slice(&self.to_bytes());
+        }
+        let header = PageHeader {
+            magic: PAGE_MAGIC,
+            crc: Crc(0),
+            version: FORMAT_VERSION,
+            page_type: PageType::Meta as u8,
+            level: 0,
+            payload_bytes: Self::BYTES as u32,
+            page_id: PageId::new(self.sequence & 1),
+            birth: self.txn_id,
+            nonce: 0,
+            reserved: 0,
+        };
+        seal_page(&mut page, self.uuid, header);
+        page
+    }
+
+    /// Reads slot `slot` (0 or 1) from the bytes of its page, judging it alone and believing nothing.
+    ///
+    /// # Errors
+    /// The first of META-1 to META-8 that is broken. META-2 and META-7 mean a newer format, not
+    /// damage, when the checksum holds ([`is_unsupported`]).
+    pub fn decode_slot(bytes: &[u8], slot: u64) -> Result<Self, Corrupt> {
+        let id = PageId::new(slot);
+        let mut found = None;
+        for rule in &SLOT_RULES {
+            Self::check_slot_rule(rule.id, bytes, id)
+                .map_err(|(expected, found)| Corrupt::page(id, rule.id, expected, found))?;
+            found = bytes.get(PageHeader::BYTES..).and_then(Self::decode);
+        }
+        found.ok_or_else(|| Corrupt::page(id, "META-1", "a page", bytes.len()))
+    }
+
+    /// Whether one rule of [`SLOT_RULES`] holds; what it expected and what there was if not.
+    pub(crate) fn check_slot_rule(
+        rule: &str,
+        bytes: &[u8],
+        id: PageId,
+    ) -> Result<String, (String, String)> {
+        let bad = |expected: &str, found: String| Err((expected.to_owned(), found));
+        if bytes.len() != PAGE_BYTES {
+            return bad("a page of 16384 bytes", format!("{} bytes", bytes.len()));
+        }
+        let (Some(header), Some(meta)) =
+            (PageHeader::decode(bytes), bytes.get(PageHeader::BYTES..).and_then(Self::decode))
+        else {
+            return bad("a page of 16384 bytes", format!("{} bytes", bytes.len()));
+        };
+        match rule {
+            "META-1" if header.magic != PAGE_MAGIC || meta.magic != META_MAGIC => {
+                let found = [header.magic.0, meta.magic.0].concat();
+                bad("magics NSDB and META", found.escape_ascii().to_string())
+            }
+            "META-1" => Ok("NSDB META".to_owned()),
+            "META-2" if header.version != FORMAT_VERSION || meta.version != 0 => {
+                bad("format version 0", format!("{} and {}", header.version, meta.version))
+            }
+            "META-2" => Ok("0".to_owned()),
+            "META-3" if meta.page_bytes as usize != PAGE_BYTES => {
+                bad("pages of 16384 bytes", meta.page_bytes.to_string())
+            }
+            "META-3" => Ok(meta.page_bytes.to_string()),
+            "META-4" if meta.uuid.0 == [0; 16] => bad("a file identity", "all zero".to_owned()),
+            "META-4" => Ok(meta.uuid.to_string()),
+            "META-5" => {
+                let crc = page_crc(meta.uuid, id, bytes);
+                if header.crc.0 == crc {
+                    return Ok(format!("{crc:08x}"));
+                }
+                Err((format!("{crc:08x} (computed)"), format!("{:08x} (stored)", header.crc.0)))
+            }
+            "META-6" => check_place(&header, &meta, id),
+            "META-7" => check_flags(&header, &meta),
+            "META-8" => meta.check_ranges(),
+            _ => bad("a rule for meta slots", rule.to_owned()),
+        }
+    }
+
+    /// META-8: every number is one that a writer can have meant.
+    fn check_ranges(&self) -> Result<String, (String, String)> {
+        let bad = |expected: String, found: String| Err((expected, found));
+        if self.page_count < 2 || self.page_count > PAGE_COUNT_MAX {
+            return bad(format!("2 to {PAGE_COUNT_MAX} pages"), self.page_count.to_string());
+        }
+        if self.depth as usize > DEPTH_MAX {
+            return bad(format!("a depth of at most {DEPTH_MAX}"), self.depth.to_string());
+        }
+        if self.root.is_null() != (self.depth == 0) || self.root.is_null() != (self.key_count == 0)
+        {
+            return bad(
+                "root, depth and key count all zero or none".to_owned(),
+                format!("root {:?}, depth {}, {} keys", self.root, self.depth, self.key_count),
+            );
+        }
+        for (name, pointer) in [
+            ("root", self.root),
+            ("bitmap", self.bitmap),
+            ("history", self.history),
+            ("retired", self.retired),
+        ] {
+            let page = pointer.page.get();
+            let inside = (2..self.page_count).contains(&page);
+            if pointer != Pointer::NULL && !inside {
+                let expected = format!("{name} at a page of 2 to {}", self.page_count);
+                return bad(expected, format!("{pointer:?}"));
+            }
+        }
+        if self.root.birth > self.txn_id {
+            return bad(
+                format!("a root born at or before {}", self.txn_id),
+                self.root.birth.to_string(),
+            );
+        }
+        if u64::from(self.alias_count) > self.txn_id.get() {
+            let expected = format!("at most {} aliases", self.txn_id);
+            return bad(expected, self.alias_count.to_string());
+        }
+        Ok(format!("{} pages, depth {}", self.page_count, self.depth))
+    }
+}
+
+/// Whether a broken `rule` means a format this program does not know, rather than damage.
+pub fn is_unsupported(rule: &str) -> bool {
+    matches!(rule, "META-2" | "META-3" | "META-7")
+}
+
+/// META-6: the page is a meta, of this slot, and its header agrees with what it holds.
+fn check_place(
+    header: &PageHeader,
+    meta: &Meta,
+    id: PageId,
+) -> Result<String, (String, String)> {
+    let expected = format!("a meta page for slot {id}");
+    if header.page_type != PageType::Meta as u8 {
+        return Err((expected, format!("page type {}", header.page_type)));
+    }
+    if header.page_id != id || meta.sequence & 1 != id.get() {
+        return Err((expected, format!("page {}, sequence {}", header.page_id, meta.sequence)));
+    }
+    if header.birth != meta.txn_id {
+        return Err((
+            format!("birth and transaction alike ({})", meta.txn_id),
+            header.birth.to_string(),
+        ));
+    }
+    Ok(format!("sequence {}", meta.sequence))
+}
+
+/// META-7: no bit is set whose meaning this program does not know.
+fn check_flags(header: &PageHeader, meta: &Meta) -> Result<String, (String, String)> {
+    let bad = |expected: &str, found: String| Err((expected.to_owned(), found));
+    if meta.flags != 0 {
+        return bad("flags 0", format!("{:#x}", meta.flags));
+    }
+    if meta.retention > 2 {
+        return bad("a retention of 0 to 2", meta.retention.to_string());
+    }
+    let reserved_zero = meta.options_reserved == [0; 48]
+        && header.reserved == 0
+        && header.nonce == 0
+        && header.level == 0
+        && header.payload_bytes as usize == Meta::BYTES;
+    if !reserved_zero {
+        return bad("reserved fields zero", "other bits".to_owned());
+    }
+    Ok("0".to_owned())
 }

@@ -1,11 +1,14 @@
 //! The header every page starts with, and the judgement of a page's bytes.
 //!
-//! Bytes: `spec/file_format_v0.md`, page header. Keeps PAGE-1 to PAGE-5.
+//! Bytes: `spec/file_format_v0.md`, page header. Keeps PAGE-1 to PAGE-7.
+
+#[cfg(test)]
+mod tests;
 
 use super::checksum::page_crc;
 use super::field::{Crc, Magic, layout};
 use crate::error::Corrupt;
-use crate::ids::{FileUuid, PageId, TxnId};
+use crate::ids::{FileUuid, PageId, Pointer, TxnId};
 use crate::limits::PAGE_BYTES;
 
 /// First bytes of every page.
@@ -128,6 +131,75 @@ pub fn verify_page(bytes: &[u8], uuid: FileUuid, id: PageId) -> Result<PageHeade
     }
     if PageType::from_u8(header.page_type).is_none() {
         return Err(Corrupt::page(id, "PAGE-5", "a page type of 0 to 6", header.page_type));
+    }
+    if header.payload_bytes as usize > PAGE_BYTES - PageHeader::BYTES || header.reserved != 0 {
+        return Err(Corrupt::page(
+            id,
+            "PAGE-7",
+            "a payload inside the page, reserved bytes zero",
+            format_args!("{} bytes, reserved {}", header.payload_bytes, header.reserved),
+        ));
+    }
+    Ok(header)
+}
+
+/// PAGE-6: the page is the very one its parent meant: same birth, same nonce (crash rule 8).
+///
+/// To be asked on every hop, whether the page came from the pool or from the disk: the checksum
+/// proves a page whole, only this proves it current.
+///
+/// # Errors
+/// `PAGE-6` with both pairs.
+pub fn check_pointer(header: &PageHeader, pointer: Pointer) -> Result<(), Corrupt> {
+    if header.birth == pointer.birth && header.nonce == pointer.nonce {
+        return Ok(());
+    }
+    Err(Corrupt::page(
+        pointer.page,
+        "PAGE-6",
+        format_args!("birth {} nonce {:08x} (the parent's)", pointer.birth, pointer.nonce),
+        format_args!("birth {} nonce {:08x}", header.birth, header.nonce),
+    ))
+}
+
+/// TREE-1: a node's level is its parent's minus one, and level 0 means leaf.
+///
+/// # Errors
+/// `TREE-1` with both levels.
+pub fn check_level(header: &PageHeader, level: u8) -> Result<(), Corrupt> {
+    let node = match PageType::from_u8(header.page_type) {
+        Some(PageType::Leaf) => header.level == 0,
+        Some(PageType::Internal) => header.level > 0,
+        _ => false,
+    };
+    if node && header.level == level {
+        return Ok(());
+    }
+    Err(Corrupt::page(
+        header.page_id,
+        "TREE-1",
+        format_args!("a node of level {level}"),
+        format_args!("page type {} of level {}", header.page_type, header.level),
+    ))
+}
+
+/// Judges the bytes of a tree's root page: whole (PAGE-1 to PAGE-5), the one meant (PAGE-6), and of
+/// the level that the tree's depth says (TREE-1).
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn check_root(
+    bytes: &[u8],
+    uuid: FileUuid,
+    root: Pointer,
+    depth: u32,
+) -> Result<PageHeader, Corrupt> {
+    let header = verify_page(bytes, uuid, root.page)?;
+    check_pointer(&header, root)?;
+    let level = depth.checked_sub(1).and_then(|level| u8::try_from(level).ok());
+    match level {
+        Some(level) => check_level(&header, level)?,
+        None => return Err(Corrupt::page(root.page, "TREE-1", "a depth of 1 to 64", depth)),
     }
     Ok(header)
 }

@@ -1,0 +1,1 @@
+//! Tests of the meta codec and its validators.

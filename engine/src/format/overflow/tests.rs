@@ -1,0 +1,1 @@
+//! Tests of the overflow codec and its validators.
