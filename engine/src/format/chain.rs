@@ -103,7 +103,9 @@ impl ChainHeader {
         assert!(entries.len() <= ENTRIES_BYTES, "entries are cut to pages by the caller");
         assert_eq!(entry_bytes(page_type, self.count), Some(entries.len()), "count and entries");
         let mut page = Box::new([0; PAGE_BYTES]);
-        let parts = page.get_mut(PageHeader::BYTES..).and_then(|rest| rest.split_at_mut_checked(Self::BYTES));
+        let parts = page
+            .get_mut(PageHeader::BYTES..)
+            .and_then(|rest| rest.split_at_mut_checked(Self::BYTES));
         if let Some((front, rest)) = parts {
             front.copy_from_slice(&self.to_bytes());
             if let Some(place) = rest.get_mut(..entries.len()) {
@@ -184,7 +186,12 @@ pub fn check_bitmap(id: PageId, header: &ChainHeader, bits: &[u8]) -> Result<(),
     let used_in_last = header.count % 8;
     let last = bits.last().copied().unwrap_or(0);
     if used_in_last != 0 && last.checked_shr(used_in_last).unwrap_or(0) != 0 {
-        return Err(Corrupt::page(id, "MAP-2", "zero bits behind the last", format!("{last:#010b}")));
+        return Err(Corrupt::page(
+            id,
+            "MAP-2",
+            "zero bits behind the last",
+            format!("{last:#010b}"),
+        ));
     }
     let metas = bits.first().copied().unwrap_or(0) & 0b11;
     if header.first == 0 && metas != 0b11 {

@@ -214,11 +214,7 @@ pub fn is_unsupported(rule: &str) -> bool {
 }
 
 /// META-6: the page is a meta, of this slot, and its header agrees with what it holds.
-fn check_place(
-    header: &PageHeader,
-    meta: &Meta,
-    id: PageId,
-) -> Result<String, (String, String)> {
+fn check_place(header: &PageHeader, meta: &Meta, id: PageId) -> Result<String, (String, String)> {
     let expected = format!("a meta page for slot {id}");
     if header.page_type != PageType::Meta as u8 {
         return Err((expected, format!("page type {}", header.page_type)));

@@ -78,7 +78,9 @@ impl OverflowHeader {
         assert!(data.len() <= DATA_BYTES_MAX, "overflow data is cut to pages by the caller");
         let mut page = Box::new([0; PAGE_BYTES]);
         let header = Self { data_bytes: data.len() as u32, ..*self };
-        let parts = page.get_mut(PageHeader::BYTES..).and_then(|rest| rest.split_at_mut_checked(Self::BYTES));
+        let parts = page
+            .get_mut(PageHeader::BYTES..)
+            .and_then(|rest| rest.split_at_mut_checked(Self::BYTES));
         if let Some((front, rest)) = parts {
             front.copy_from_slice(&header.to_bytes());
             if let Some(place) = rest.get_mut(..data.len()) {
@@ -128,7 +130,9 @@ impl OverflowHeader {
             return Err(Corrupt::page(
                 id,
                 "OVF-2",
-                format_args!("index below count, 1 to {DATA_BYTES_MAX} bytes, as the page header says"),
+                format_args!(
+                    "index below count, 1 to {DATA_BYTES_MAX} bytes, as the page header says"
+                ),
                 format_args!(
                     "index {} of {}, {data_bytes} bytes, payload {}",
                     header.index, header.count, page.payload_bytes

@@ -184,7 +184,8 @@ fn judge_slot(
                     expected: corrupt.expected.clone(),
                     found: corrupt.found.clone(),
                 });
-                let expected = format!("root {:?}: {} ({})", meta.root, corrupt.expected, corrupt.rule);
+                let expected =
+                    format!("root {:?}: {} ({})", meta.root, corrupt.expected, corrupt.rule);
                 Err(Corrupt::page(id, "META-9", expected, corrupt.found))
             }
         },
@@ -197,7 +198,8 @@ fn choose(
     a: &Result<Meta, Corrupt>,
     b: &Result<Meta, Corrupt>,
 ) -> (Option<SlotChoice>, String, Step) {
-    let step = |a, b| Step { rule: "META-11", name: "highest sequence of the valid", slots: [a, b] };
+    let step =
+        |a, b| Step { rule: "META-11", name: "highest sequence of the valid", slots: [a, b] };
     let holds = |meta: &Meta| StepResult::Holds { found: meta.sequence.to_string() };
     match (a, b) {
         (Err(a), Err(b)) => (
