@@ -12,6 +12,7 @@ pub use ids::{FileUuid, Lsn, PageId, Pointer, TxnId};
 
 pub mod db;
 pub mod inspect;
+pub mod queue;
 pub mod txn;
 
 pub use db::{
