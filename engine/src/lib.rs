@@ -5,6 +5,7 @@ pub mod error;
 pub mod format;
 pub mod ids;
 pub mod limits;
+pub mod pager;
 pub mod printable;
 
 pub use error::{Corrupt, Error, Place, Result};
@@ -13,6 +14,7 @@ pub use ids::{FileUuid, Lsn, PageId, Pointer, TxnId};
 pub mod db;
 pub mod inspect;
 pub mod queue;
+pub mod tree;
 pub mod txn;
 
 pub use db::{
