@@ -13,6 +13,7 @@ pub use ids::{FileUuid, Lsn, PageId, Pointer, TxnId};
 
 pub mod db;
 pub mod inspect;
+pub mod log;
 pub mod queue;
 pub mod tree;
 pub mod txn;

@@ -1,0 +1,26 @@
+//! The commit log: the one thing a commit makes durable, and the stream everything else is fed from.
+//!
+//! ```text
+//! RecordBuilder ─▶ LogWriter::append ─▶ group buffer ─▶ one write, one sync ─▶ durable
+//!                                                            │ shared by all who wait
+//! app.ns.log.3 ─▶ app.ns.log.4 ─▶ app.ns.log (newest) ─▶ Scanner ─▶ Transactions ─▶ replay, commits
+//! ```
+//!
+//! Called by `txn` (append, wait), `db` (open, trim, stream) and `inspect` (scan). Bytes:
+//! `spec/commit_record_v0.md`. Keeps crash rules 12 to 21 and 24: each module says which.
+
+pub mod builder;
+pub mod recover;
+pub mod replay;
+pub mod scan;
+pub mod segments;
+pub mod transactions;
+pub mod verify;
+pub mod writer;
+
+pub use builder::{CommitInfo, RecordBuilder};
+pub use recover::{Position, Recovery};
+pub use scan::{Record, Scanner, Tail};
+pub use segments::{Chain, LogPaths, Segment};
+pub use transactions::{Transaction, Transactions};
+pub use writer::{Appended, LogConfig, LogCounters, LogWriter, Progress};
