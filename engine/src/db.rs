@@ -77,6 +77,10 @@ impl Db {
     pub fn compact(&self) -> Result<CompactReport> {
         todo!()
     }
+    /// The file's identity.
+    pub fn uuid(&self) -> crate::ids::FileUuid {
+        todo!()
+    }
     /// Counters.
     pub fn stats(&self) -> Stats {
         todo!()

@@ -11,6 +11,7 @@ pub mod printable;
 pub use error::{Corrupt, Error, Place, Result};
 pub use ids::{FileUuid, Lsn, PageId, Pointer, TxnId};
 
+pub mod cartridge;
 pub mod db;
 pub mod inspect;
 pub mod log;

@@ -15,6 +15,7 @@
 
 mod claim;
 pub mod key;
+pub mod pending_tasks;
 pub mod row;
 mod settle;
 mod stats;

@@ -25,6 +25,16 @@ impl RealStorage {
     }
 }
 
+impl RealStorage {
+    /// Opens a regular file for reading, for a memory map of an immutable file (cartridges).
+    pub(crate) fn open_for_map(self, path: &Path) -> Result<fs::File> {
+        let file = open_options(OpenMode::Read).open(path).map_err(|e| open_error(path, e))?;
+        let metadata = file.metadata().map_err(|e| Error::io("open", path, e))?;
+        refuse_special(path, &metadata)?;
+        Ok(file)
+    }
+}
+
 impl Storage for RealStorage {
     fn open(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn File>> {
         // Asked before the open too: opening a device or a pipe can have effects of its own.

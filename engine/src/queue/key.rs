@@ -107,14 +107,22 @@ impl Layout {
     pub fn index(&self, task: &Task) -> Vec<u8> {
         let id = task.id.to_be_bytes();
         match task.state {
-            State::Ready => {
-                let urgency = [u8::MAX - task.priority];
-                self.key(b'r', &[&task.task_type, &[0], &urgency, &task.due.to_be_bytes(), &id])
-            }
+            State::Ready => self.ready_key(&ReadyKey {
+                task_type: task.task_type.clone(),
+                urgency: u8::MAX - task.priority,
+                due: task.due,
+                id: task.id,
+            }),
             State::Delayed => self.key(b'd', &[&task.due.to_be_bytes(), &id]),
             State::Claimed => self.key(b'l', &[&task.lease_until.to_be_bytes(), &id]),
             State::Dead => self.key(b'x', &[&task.task_type, &[0], &id]),
         }
+    }
+
+    /// A key of the ready index.
+    pub fn ready_key(&self, key: &ReadyKey) -> Vec<u8> {
+        let (due, id) = (key.due.to_be_bytes(), key.id.to_be_bytes());
+        self.key(b'r', &[&key.task_type, &[0], &[key.urgency], &due, &id])
     }
 
     /// Reads a key of the ready index; `None` when it is none.
@@ -122,12 +130,13 @@ impl Layout {
         let rest = key.strip_prefix(&self.prefix[..])?.strip_prefix(b"r")?;
         let zero = rest.iter().position(|&byte| byte == 0)?;
         let (task_type, rest) = rest.split_at_checked(zero)?;
-        let rest: &[u8; 18] = rest.try_into().ok()?;
+        let [_, urgency, numbers @ ..] = rest else { return None };
+        let numbers: &[u8; 16] = numbers.try_into().ok()?;
         Some(ReadyKey {
             task_type: task_type.to_vec(),
-            urgency: rest[1],
-            due: u64::from_be_bytes(*rest[2..].first_chunk()?),
-            id: u64::from_be_bytes(*rest[10..].first_chunk()?),
+            urgency: *urgency,
+            due: u64::from_be_bytes(*numbers.first_chunk()?),
+            id: u64::from_be_bytes(*numbers.last_chunk()?),
         })
     }
 
