@@ -1,55 +1,45 @@
-//! Forensic reading of any bytes: fields, links, verdicts, gaps, problems. No lock, no pager.
+//! Forensic reading of any bytes: fields, links, verdicts, gaps, problems.
+//!
+//! What the checker, `dump`, and the workbench's hex view, tree, log and map screens are made of. No
+//! terminal in here: everything is data, and `serde::Serialize` for `--json`.
+//!
+//! - [`Source`] opens any file, read-only and without a lock, also one that `open` refuses, and
+//!   bytes in memory (images of the simulated disk);
+//! - [`page()`] turns a page into a tree of fields and named gaps that cover every byte once;
+//! - [`metas()`] is recovery's own judgement of the two slots, as a table;
+//! - [`tree`] walks nodes, looks keys up step by step, and lists rows;
+//! - [`log`] lists segments and records and explains the torn tail;
+//! - [`find`] knows who points where, and what nobody points at;
+//! - [`check()`] asks every invariant of every structure.
+//!
+//! Bypasses pager and db on purpose: it must work when they refuse. Never fails on content, never
+//! panics, never follows a chain without a bound; memory is a few bits a page.
+//!
+//! Absent: any write, any lock, any cache.
 
-use crate::error::Place;
-use serde::Serialize;
-use std::path::PathBuf;
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![deny(clippy::arithmetic_side_effects)]
 
-/// One broken rule at one place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// Id of the rule in `spec/invariants.md`.
-    pub rule: &'static str,
-    /// Which file.
-    pub file: PathBuf,
-    /// Where in it.
-    pub place: Place,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What the rule asks for.
-    pub expected: String,
-    /// What is there.
-    pub found: String,
-}
+mod builder;
+mod metas;
+mod page;
+mod report;
+mod source;
+pub mod tree;
+mod view;
 
-/// How bad a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Worth knowing; nothing is lost.
-    Note,
-    /// Repaired or worked around on open; nothing is lost.
-    Warning,
-    /// Data is damaged.
-    Error,
-}
+pub use metas::{MetaJudgement, SlotView, judge_pages, metas};
+pub use page::{PageView, Spot, page};
+pub use report::{Problem, Report, Severity};
+pub use source::{FileKind, PageBytes, SegmentFile, Source};
+pub use view::{FieldValue, FieldView, Gap, Link, Verdict};
 
-/// The result of checking everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Report {
-    /// What is wrong; empty when all is well.
-    pub problems: Vec<Problem>,
-    /// Pages looked at.
-    pub pages: u64,
-    /// Rows counted.
-    pub rows: u64,
-    /// Log records looked at.
-    pub log_records: u64,
-}
+/// Told `(done, total)` now and then by long work; answers whether to go on.
+///
+/// `total` is 0 while it is not known.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 
-impl Report {
-    /// Whether no problem is an error.
-    pub fn is_clean(&self) -> bool {
-        self.problems.iter().all(|problem| problem.severity != Severity::Error)
-    }
+/// A [`Progress`] that never stops.
+pub fn no_progress() -> impl FnMut(u64, u64) -> bool {
+    |_, _| true
 }

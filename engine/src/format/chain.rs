@@ -48,7 +48,7 @@ layout! {
 }
 
 /// Where a chain page's entries start.
-pub const ENTRIES_OFFSET: usize = super::page::PageHeader::BYTES + ChainHeader::BYTES;
+pub const ENTRIES_OFFSET: usize = PageHeader::BYTES + ChainHeader::BYTES;
 /// Bytes for entries in a chain page.
 pub const ENTRIES_BYTES: usize = PAGE_BYTES - ENTRIES_OFFSET;
 /// Pages that one bitmap page covers. A set bit means: in use.

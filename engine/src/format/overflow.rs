@@ -34,7 +34,7 @@ layout! {
 }
 
 /// Where an overflow page's data starts.
-pub const DATA_OFFSET: usize = super::page::PageHeader::BYTES + OverflowHeader::BYTES;
+pub const DATA_OFFSET: usize = PageHeader::BYTES + OverflowHeader::BYTES;
 /// Bytes of a value that one overflow page holds.
 pub const DATA_BYTES_MAX: usize = PAGE_BYTES - DATA_OFFSET;
 
