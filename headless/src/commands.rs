@@ -26,10 +26,7 @@ use std::{
 };
 
 /// Rows under this prefix belong to the task queue: `scan` and `load` leave them alone unless asked.
-pub const QUEUE_PREFIX: &[u8] = b"\0q/";
-
-/// The first key behind [`QUEUE_PREFIX`].
-pub const QUEUE_END: &[u8] = b"\0q0";
+pub const QUEUE_PREFIX: &[u8] = northstar_engine::queue::DEFAULT_PREFIX;
 
 /// The database every command starts with.
 #[derive(Args, Debug)]

@@ -94,7 +94,7 @@ pub fn install_panic_report() {
         hooks = hooks.theme(color_eyre::config::Theme::new());
     }
     // Fails only when hooks are in place already: then those report.
-    if hooks.install().is_err() {}
+    hooks.install().unwrap_or_default();
 }
 
 /// Prints what went wrong and gives the exit status.
@@ -109,7 +109,7 @@ pub fn report(outcome: Result<Exit, Report>) -> Exit {
     let stderr = std::io::stderr();
     let text = explain(&report, color_allowed(stderr.is_terminal()));
     // When stderr is closed too there is nobody left to tell.
-    if stderr.lock().write_all(text.as_bytes()).is_err() {}
+    stderr.lock().write_all(text.as_bytes()).unwrap_or_default();
     exit_of(&report)
 }
 

@@ -86,7 +86,7 @@ pub fn told<T>(result: io::Result<T>) -> Result<T> {
 /// A line for the person at the terminal that is no result: a note, a warning.
 pub fn note(text: impl std::fmt::Display) {
     // Nothing depends on it, and there is nowhere to report it to.
-    if writeln!(io::stderr(), "{text}").is_err() {}
+    writeln!(io::stderr(), "{text}").unwrap_or_default();
 }
 
 /// Whether color may be used on an output: only on a terminal, and not against `NO_COLOR`.

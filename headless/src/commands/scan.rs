@@ -2,14 +2,14 @@
 //!
 //! Streams: holds a few hundred rows at most. JSON lines and CSV are what `load` reads.
 
-use super::{At, Database, Form, QUEUE_END, QUEUE_PREFIX};
+use super::{At, Database, Form, QUEUE_PREFIX};
 use crate::{
     exit::Exit,
     output::{Out, csv::CsvRows, json, note, table::RowTable},
 };
 use clap::{Args, ValueEnum};
 use color_eyre::eyre::Result;
-use northstar_engine::ReadTxn;
+use northstar_engine::{ReadTxn, queue::key::prefix_end};
 use std::{ffi::OsString, ops::Bound};
 
 /// Print rows in key order
@@ -139,9 +139,10 @@ impl Scan {
         let mut stretches = if with_queue {
             vec![(from, to)]
         } else {
+            let queue_end = prefix_end(QUEUE_PREFIX).unwrap_or_default();
             let before_queue =
                 to.clone().map_or(QUEUE_PREFIX.to_vec(), |to| to.min(QUEUE_PREFIX.to_vec()));
-            vec![(from.clone(), Some(before_queue)), (from.max(QUEUE_END.to_vec()), to)]
+            vec![(from.clone(), Some(before_queue)), (from.max(queue_end), to)]
         };
         stretches.retain(|(from, to)| to.as_ref().is_none_or(|to| from < to));
         if self.reverse {
@@ -152,16 +153,6 @@ impl Scan {
         };
         Ok(stretches.into_iter().map(bounds).collect())
     }
-}
-
-/// The first key behind all keys with this prefix; `None` when there is none.
-fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
-    let mut end = prefix.get(..=last)?.to_vec();
-    if let Some(byte) = end.last_mut() {
-        *byte += 1;
-    }
-    Some(end)
 }
 
 #[cfg(test)]
@@ -216,20 +207,6 @@ mod tests {
         ];
         for (name, arguments, expected) in cases {
             assert_eq!(walked(arguments), *expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn prefix_ends() {
-        let cases: &[(&[u8], Option<&[u8]>)] = &[
-            (b"", None),
-            (b"a", Some(b"b")),
-            (b"a\xff", Some(b"b")),
-            (b"\xff\xff", None),
-            (b"\0q/", Some(b"\0q0")),
-        ];
-        for (prefix, end) in cases {
-            assert_eq!(prefix_end(prefix).as_deref(), *end, "{prefix:?}");
         }
     }
 }

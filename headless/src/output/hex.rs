@@ -28,7 +28,7 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, String> {
     if let Some(at) = text.iter().position(|&byte| digit(byte).is_none()) {
         return Err(format!("not hexadecimal at character {}", at + 1));
     }
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return Err(format!("an odd number of hexadecimal digits ({})", text.len()));
     }
     let pairs = text.chunks_exact(2);

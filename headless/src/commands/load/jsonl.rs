@@ -147,7 +147,9 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 mod tests {
     use super::*;
 
-    fn parsed(key: Option<&str>, line: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, String> {
+    type Parsed = Result<Option<(Vec<u8>, Vec<u8>)>, String>;
+
+    fn parsed(key: Option<&str>, line: &[u8]) -> Parsed {
         let mut jsonl = Jsonl::new(key);
         let row = jsonl.row(line)?;
         Ok(row.map(|row| (row.key.into_owned(), row.value.into_owned())))
@@ -155,7 +157,8 @@ mod tests {
 
     #[test]
     fn rows() {
-        let cases: &[(&str, Option<&str>, &str, (&[u8], &[u8]))] = &[
+        type Case<'a> = (&'a str, Option<&'a str>, &'a str, (&'a [u8], &'a [u8]));
+        let cases: &[Case<'_>] = &[
             ("plain", None, r#"{"key":"a","value":"b"}"#, (b"a", b"b")),
             ("escapes", None, r#"{"\u006bey":"\u00e9\n","value":""}"#, ("é\n".as_bytes(), b"")),
             ("hex", None, r#"{"key_hex":"FF00","value_hex":"0a"}"#, (b"\xff\x00", b"\x0a")),

@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn cuts() {
-        let cases: &[(&str, &str, bool, &[(u64, &str)])] = &[
+        type Case<'a> = (&'a str, &'a str, bool, &'a [(u64, &'a str)]);
+        let cases: &[Case<'_>] = &[
             ("nothing", "", true, &[]),
             ("lines", "a\nb\n", false, &[(1, "a"), (2, "b")]),
             ("no last line end", "a\nb", false, &[(1, "a"), (2, "b")]),
