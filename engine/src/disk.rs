@@ -80,6 +80,7 @@ pub enum LockRange {
 
 /// An open file. Reads and writes are whole or an error: interrupted and short transfers are
 /// continued inside, an end of file inside a read is `UnexpectedEof`.
+#[allow(clippy::len_without_is_empty)] // A length is asked of the system and can fail.
 pub trait File: Send + Sync + fmt::Debug {
     /// The path it was opened by; for messages.
     fn path(&self) -> &Path;

@@ -16,6 +16,10 @@ pub mod db;
 pub mod inspect;
 pub mod log;
 pub mod queue;
+#[doc(hidden)]
+pub mod sabotage;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod tree;
 pub mod txn;
 

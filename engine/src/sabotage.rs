@@ -1,0 +1,94 @@
+//! Switches that break one rule each on purpose: the test of the tests.
+//!
+//! Asked by the code that keeps the rule; `tests/sabotage` turns each on in turn and expects the crash
+//! suites to go red. Without the feature `sabotage` the question is a constant `false` and costs
+//! nothing. A switch is thrown for the calling thread only, so that tests run side by side.
+
+/// A rule that can be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Switch {
+    /// A commit is acknowledged without syncing the log.
+    SkipLogSync,
+    /// A checkpoint writes its meta without syncing the pages first.
+    SkipDataSync,
+    /// A checkpoint writes its meta before its pages.
+    FlipMetaFirst,
+    /// A failed sync is taken for a good one.
+    IgnoreSyncError,
+    /// Pages are used again while the older meta still names them.
+    ReuseEarly,
+    /// Recovery takes records without looking at their checksums.
+    AcceptStaleRecord,
+    /// The checksum of a page does not cover its page id.
+    DropPageIdFromCrc,
+    /// The directory is not synced after files were created or renamed.
+    SkipDirSync,
+    /// Recovery goes on in the old segment instead of copying the unproven tail.
+    TrustPageCache,
+    /// The log is trimmed up to the newer meta's position instead of the older one's.
+    TrimToNewerMeta,
+    /// A torn meta slot is written again before a newer state is durable.
+    RewriteTornMeta,
+    /// A damaged record is taken for the end of the log even where a later one proves it was durable.
+    CorruptIsTorn,
+    /// Nonce and birth of a page are not compared with its pointer.
+    TrustStalePage,
+}
+
+impl Switch {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::SkipLogSync,
+        Self::SkipDataSync,
+        Self::FlipMetaFirst,
+        Self::IgnoreSyncError,
+        Self::ReuseEarly,
+        Self::AcceptStaleRecord,
+        Self::DropPageIdFromCrc,
+        Self::SkipDirSync,
+        Self::TrustPageCache,
+        Self::TrimToNewerMeta,
+        Self::RewriteTornMeta,
+        Self::CorruptIsTorn,
+        Self::TrustStalePage,
+    ];
+}
+
+/// Whether the rule is to be broken.
+#[cfg(not(feature = "sabotage"))]
+#[inline(always)]
+pub const fn on(_switch: Switch) -> bool {
+    false
+}
+
+#[cfg(feature = "sabotage")]
+pub use thrown::{on, with};
+
+#[cfg(feature = "sabotage")]
+mod thrown {
+    use super::Switch;
+    use std::cell::Cell;
+
+    thread_local! {
+        static THROWN: Cell<Option<Switch>> = const { Cell::new(None) };
+    }
+
+    /// Whether the rule is to be broken.
+    #[inline]
+    pub fn on(switch: Switch) -> bool {
+        THROWN.get() == Some(switch)
+    }
+
+    /// Runs `body` with `switch` thrown on this thread; it is back afterwards, a panic included.
+    pub fn with<T>(switch: Switch, body: impl FnOnce() -> T) -> T {
+        struct Back(Option<Switch>);
+        impl Drop for Back {
+            fn drop(&mut self) {
+                THROWN.set(self.0);
+            }
+        }
+        let _back = Back(THROWN.replace(Some(switch)));
+        body()
+    }
+}
