@@ -21,6 +21,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 mod builder;
+pub mod log;
 mod metas;
 mod page;
 mod report;

@@ -149,7 +149,7 @@ fn judge_slot(
     };
     let expected =
         if raw.leaf { "a value, or a descriptor of 28 bytes" } else { "a pointer of 20 bytes" };
-    say(slot, "value_bytes", "NODE-4", fits, expected.to_owned(), format!("{width} bytes"));
+    say(slot, "value_bytes", "NODE-3", fits, expected.to_owned(), format!("{width} bytes"));
     if let Some(field) = child(slot, "value_bytes")
         && entry.slot.value_bytes & OVERFLOW_BIT != 0
     {
@@ -163,7 +163,7 @@ fn judge_slot(
         let rises = previous.suffix < entry.suffix;
         let expected = format!("above \"{}\"", previous.suffix.escape_ascii());
         let found = format!("\"{}\"", entry.suffix.escape_ascii());
-        say(slot, "key_bytes", "NODE-3", rises, expected, found);
+        say(slot, "key_bytes", "NODE-5", rises, expected, found);
     }
 }
 
