@@ -1,16 +1,19 @@
 //! One module a command: its arguments, and what it does. What several share is here.
 
 pub mod backup;
+pub mod cartridge;
 pub mod compact;
 pub mod completions;
 pub mod del;
 pub mod diff;
+pub mod dump;
 pub mod get;
 pub mod hash;
 pub mod history;
 pub mod load;
 pub mod man;
 pub mod put;
+pub mod queue;
 pub mod scan;
 
 use crate::{
@@ -158,4 +161,21 @@ pub fn must_be_file(path: &Path) -> Result<()> {
         }
         Err(error) => Err(Report::from(error).wrap_err(format!("cannot look at {}", shown(path)))),
     }
+}
+
+/// Opens a file for reading, or standard input for `-`.
+///
+/// # Errors
+/// What the system says.
+pub fn open_input(path: &Path) -> Result<Box<dyn std::io::BufRead>> {
+    const BUFFER_BYTES: usize = 256 << 10;
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(std::io::BufReader::with_capacity(BUFFER_BYTES, std::io::stdin())));
+    }
+    let cannot = || format!("cannot read {}", shown(path));
+    let file = std::fs::File::open(path).wrap_err_with(cannot)?;
+    if file.metadata().wrap_err_with(cannot)?.is_dir() {
+        return Err(Told::no(format!("{} is a directory", shown(path))).into());
+    }
+    Ok(Box::new(std::io::BufReader::with_capacity(BUFFER_BYTES, file)))
 }

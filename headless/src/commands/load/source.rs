@@ -1,13 +1,9 @@
 //! Where the input comes from, and what it seems to be.
 
 use super::{Format, shown};
-use crate::exit::Told;
+use crate::{commands::open_input, exit::Told};
 use color_eyre::eyre::{Result, WrapErr};
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader},
-    path::Path,
-};
+use std::{io::BufRead, path::Path};
 
 /// An open input.
 pub(super) struct Source {
@@ -18,24 +14,14 @@ pub(super) struct Source {
 
 /// Opens a file, or standard input for `-`. Skips a UTF-8 byte order mark.
 pub(super) fn open(path: &Path) -> Result<Source> {
-    let mut source = if path.as_os_str() == "-" {
-        Source { reader: Box::new(BufReader::with_capacity(256 << 10, io::stdin())), bytes: None }
-    } else {
-        let cannot = || format!("cannot read {}", shown(path));
-        let file = File::open(path).wrap_err_with(cannot)?;
-        let metadata = file.metadata().wrap_err_with(cannot)?;
-        if metadata.is_dir() {
-            return Err(Told::no(format!("{} is a directory", shown(path))).into());
-        }
-        let bytes = metadata.is_file().then_some(metadata.len());
-        Source { reader: Box::new(BufReader::with_capacity(256 << 10, file)), bytes }
-    };
-    let start =
-        source.reader.fill_buf().wrap_err_with(|| format!("cannot read {}", shown(path)))?;
+    let mut reader = open_input(path)?;
+    let metadata = std::fs::metadata(path).ok().filter(|_| path.as_os_str() != "-");
+    let bytes = metadata.filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+    let start = reader.fill_buf().wrap_err_with(|| format!("cannot read {}", shown(path)))?;
     if start.starts_with(b"\xef\xbb\xbf") {
-        source.reader.consume(3);
+        reader.consume(3);
     }
-    Ok(source)
+    Ok(Source { reader, bytes })
 }
 
 impl Source {
