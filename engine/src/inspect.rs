@@ -20,7 +20,10 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![deny(clippy::arithmetic_side_effects)]
 
+mod bits;
 mod builder;
+mod check;
+pub mod find;
 pub mod log;
 mod metas;
 mod page;
@@ -29,6 +32,7 @@ mod source;
 pub mod tree;
 mod view;
 
+pub use check::{check, check_source, check_with_survey};
 pub use metas::{MetaJudgement, SlotView, judge_pages, metas};
 pub use page::{PageView, Spot, page};
 pub use report::{Problem, Report, Severity};

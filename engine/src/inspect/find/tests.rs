@@ -1,0 +1,1 @@
+//! Tests of surveys, maps and referrers.
