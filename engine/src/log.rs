@@ -10,6 +10,7 @@
 //! `spec/commit_record_v0.md`. Keeps crash rules 12 to 21 and 24: each module says which.
 
 pub mod builder;
+mod group;
 pub mod recover;
 pub mod replay;
 pub mod scan;
@@ -19,8 +20,8 @@ pub mod verify;
 pub mod writer;
 
 pub use builder::{CommitInfo, RecordBuilder};
-pub use recover::{Position, Recovery};
+pub use recover::{Action, Position, Recovery};
 pub use scan::{Record, Scanner, Tail};
 pub use segments::{Chain, LogPaths, Segment};
 pub use transactions::{Transaction, Transactions};
-pub use writer::{Appended, LogConfig, LogCounters, LogWriter, Progress};
+pub use writer::{Appended, LogConfig, LogCounters, LogPin, LogWriter, Progress};

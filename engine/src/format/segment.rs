@@ -35,11 +35,17 @@ layout! {
 }
 
 impl SegmentHeader {
+    /// The header with its checksum filled in.
+    #[must_use]
+    pub fn sealed(self) -> Self {
+        Self { crc: Crc(segment_crc(&self)), ..self }
+    }
+
     /// The header block as it stands in the file: the header with its checksum, then zeros.
     ///
     /// [`judge_segment`] accepts exactly what this makes.
     pub fn seal(&self) -> Vec<u8> {
-        let mut block = Self { crc: Crc(segment_crc(self)), ..*self }.to_bytes().to_vec();
+        let mut block = self.sealed().to_bytes().to_vec();
         block.resize(SEGMENT_HEADER_BYTES, 0);
         block
     }

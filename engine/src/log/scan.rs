@@ -1,11 +1,28 @@
-//! skeleton
+//! Reads records forward, and tells a torn tail from corruption.
+//!
+//! ```text
+//!          sound                    not sound: is a position beyond it proven durable?
+//!  record ───────▶ next record ─▶ ┌ yes (the meta, a later record, a later segment) ─▶ Corrupt
+//!                                 └ no ─▶ only zeros follow ─▶ Clean
+//!                                         else              ─▶ Torn: cut there
+//! ```
+//!
+//! Called by recovery, replay, `commits`, verify and `inspect`. Bytes: `spec/commit_record_v0.md`.
+//! Keeps LOG-1 to LOG-9 and crash rules 13, 15 and 16. Cost: one pass over the bytes, a window of
+//! 256 KiB, or of one record where a record is longer.
 
-use super::segments::Chain;
-use crate::{
-    error::Result,
-    format::log_record::{RecordFault, RecordHeader},
-    ids::Lsn,
+use super::segments::{Chain, Segment};
+use crate::disk::File;
+use crate::error::{Corrupt, Error, Place, Result};
+use crate::format::log_record::{
+    RECORD_ALIGN, RECORD_MAGIC, RecordFault, RecordHeader, judge_header, judge_record,
 };
+use crate::ids::Lsn;
+use std::sync::Arc;
+
+const WINDOW_BYTES: u64 = 256 * 1024;
+/// A window that one long record made larger than this is given back.
+const WINDOW_BYTES_KEPT: usize = 4 << 20;
 
 /// A sound record, lent by the scanner.
 #[derive(Clone, Copy, Debug)]
@@ -43,35 +60,457 @@ pub enum Tail {
     },
 }
 
-/// Reads records forward.
+impl Tail {
+    /// The end of the last sound record.
+    pub const fn at(&self) -> Lsn {
+        match *self {
+            Self::Clean { at } | Self::Torn { at, .. } => at,
+        }
+    }
+}
+
+/// Reads the records of a chain, one behind the other.
 #[derive(Debug)]
-pub struct Scanner {}
+pub struct Scanner {
+    chain: Chain,
+    index: usize,
+    file: Option<OpenFile>,
+    window: Window,
+    at: Lsn,
+    proven: Lsn,
+    claimed: Lsn,
+    until: Option<Lsn>,
+    previous: Previous,
+    current: Option<Current>,
+    tail: Option<Tail>,
+    failed: bool,
+}
+
+/// What the next record must say about the one before it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Previous {
+    lsn: Option<Lsn>,
+    crc: Option<u32>,
+}
+
+/// Which part of the window the last record is.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    lsn: Lsn,
+    end_lsn: Lsn,
+    generation: u64,
+    crc: u32,
+    header: RecordHeader,
+    offset: u64,
+}
+
+#[derive(Clone, Debug)]
+struct OpenFile {
+    file: Arc<dyn File>,
+    /// Where the segment's records end in the file, as far as is known.
+    limit: u64,
+}
 
 impl Scanner {
     /// Reads `chain` from `from`, which must be a record's start.
+    ///
+    /// # Errors
+    /// `Corrupt`, `LOG-14`, when the chain starts behind `from` or is empty.
     pub fn new(chain: Chain, from: Lsn) -> Result<Self> {
-        let _ = (chain, from);
-        todo!()
+        let Some(index) = chain.segment_at(from) else {
+            let found = chain.start_lsn().map_or("no log".to_owned(), |lsn| format!("start {lsn}"));
+            let expected = "a log that reaches this position";
+            return Err(Corrupt::at(Place::Lsn(from), "LOG-14", expected, found)
+                .in_file(chain.paths().active())
+                .into());
+        };
+        let header = chain.segments().get(index).map(|segment| segment.header);
+        let crc = header.filter(|header| header.start_lsn == from).map(|h| h.previous_crc);
+        Ok(Self {
+            chain,
+            index,
+            file: None,
+            window: Window::default(),
+            at: from,
+            proven: Lsn::default(),
+            claimed: Lsn::default(),
+            until: None,
+            previous: Previous { lsn: None, crc },
+            current: None,
+            tail: None,
+            failed: false,
+        })
     }
+
     /// Positions below are known durable: a bad record there is corruption, not a torn tail.
     #[must_use]
-    pub fn proven(self, lsn: Lsn) -> Self {
-        let _ = lsn;
-        todo!()
+    pub fn proven(mut self, lsn: Lsn) -> Self {
+        self.proven = self.proven.max(lsn);
+        self
     }
-    /// Stops at this position, which is proven.
+
+    /// Stops at this position, below which everything is known durable.
     #[must_use]
-    pub fn until(self, lsn: Lsn) -> Self {
-        let _ = lsn;
-        todo!()
+    pub fn until(mut self, lsn: Lsn) -> Self {
+        self.until = Some(lsn);
+        self.proven(lsn)
     }
-    /// The next record; `None` at the tail.
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Result<Option<Record<'_>>> {
-        todo!()
+
+    /// The record that ends where the scan starts has this identity: the first one must follow it.
+    #[must_use]
+    pub fn behind(mut self, crc: u32) -> Self {
+        self.previous.crc = Some(crc);
+        self
     }
+
+    /// Goes on where it stopped, in a chain that may have grown, up to a later limit.
+    pub fn resume(&mut self, chain: Chain, until: Lsn) {
+        self.until = Some(until);
+        self.proven = self.proven.max(until);
+        if let Some(index) = chain.segment_at(self.at) {
+            self.index = index;
+        }
+        self.chain = chain;
+        self.file = None;
+        self.window.clear();
+        self.current = None;
+        self.tail = None;
+    }
+
+    /// The position reached: the end of the last record.
+    pub fn position(&self) -> Lsn {
+        self.at
+    }
+
+    /// Whether it stopped at an error.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// The chain it reads.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The highest position that a record seen so far proves durable.
+    pub fn claimed(&self) -> Lsn {
+        self.claimed
+    }
+
     /// How the scan ended, once `next` gave `None`.
     pub fn tail(&self) -> Option<Tail> {
-        todo!()
+        self.tail
+    }
+
+    /// The record that `next` gave last.
+    pub fn current(&self) -> Option<Record<'_>> {
+        let current = self.current?;
+        let start = current.offset.checked_add(RecordHeader::BYTES as u64)?;
+        let payload = self.window.get(start, current.header.payload_bytes as usize)?;
+        let Current { lsn, end_lsn, generation, crc, header, .. } = current;
+        Some(Record { lsn, end_lsn, generation, crc, header, payload })
+    }
+
+    /// The next record; `None` at the tail, and after an error.
+    ///
+    /// # Errors
+    /// `Corrupt` at a position that is proven durable; `UnsupportedFormat` for a sound record of
+    /// another version; `Io`. After an error [`Scanner::skip_damage`] may find a way on.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<Record<'_>>> {
+        self.current = None;
+        if self.failed || self.tail.is_some() {
+            return Ok(None);
+        }
+        match self.step() {
+            Ok(Some(current)) => {
+                self.claimed = self.claimed.max(current.header.durable_lsn);
+                self.previous = Previous { lsn: Some(current.lsn), crc: Some(current.crc) };
+                self.at = current.end_lsn;
+                self.current = Some(current);
+                Ok(self.current())
+            }
+            Ok(None) => Ok(None),
+            Err(error) => {
+                self.failed = true;
+                Err(error)
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Current>> {
+        if self.until.is_some_and(|until| self.at >= until) {
+            self.tail = Some(Tail::Clean { at: self.at });
+            return Ok(None);
+        }
+        self.enter_segment()?;
+        match self.judge_here()? {
+            Ok(current) => Ok(Some(current)),
+            Err(fault) => {
+                self.tail = Some(self.judge_fault(fault)?);
+                Ok(None)
+            }
+        }
+    }
+
+    fn segment(&self) -> Result<&Segment> {
+        self.chain
+            .segments()
+            .get(self.index)
+            .ok_or_else(|| Corrupt::at(Place::Lsn(self.at), "LOG-14", "a segment", "none").into())
+    }
+
+    /// Goes to the segment that holds `at`, skipping those that recovery made empty.
+    fn enter_segment(&mut self) -> Result<()> {
+        while let Some(end) = self.segment()?.end {
+            if self.at < end {
+                break;
+            }
+            let crossed = self.at > end;
+            self.index += 1;
+            self.file = None;
+            self.window.clear();
+            let header = self.segment()?.header;
+            if crossed {
+                return Err(self.corrupt("LOG-4", format!("a record that ends by {end}"), self.at));
+            }
+            if let Some(crc) = self.previous.crc
+                && crc != header.previous_crc
+            {
+                let expected = format!("a segment that follows record {crc:08x}");
+                let found = format!("{:08x}", header.previous_crc);
+                return Err(self.corrupt("LOG-7", expected, found));
+            }
+            self.previous.crc = Some(header.previous_crc);
+        }
+        Ok(())
+    }
+
+    fn corrupt(
+        &self,
+        rule: &'static str,
+        expected: impl std::fmt::Display,
+        found: impl std::fmt::Display,
+    ) -> Error {
+        let corrupt = Corrupt::at(Place::Lsn(self.at), rule, expected, found);
+        let path = self.segment().map(|segment| segment.path.clone());
+        path.map_or(corrupt.clone(), |path| corrupt.in_file(path)).into()
+    }
+
+    fn open_file(&mut self) -> Result<OpenFile> {
+        if let Some(open) = &self.file {
+            return Ok(open.clone());
+        }
+        let segment = self.segment()?;
+        let file = self.chain.open_segment(segment)?;
+        let mut limit = file.len()?;
+        for end in [segment.end, self.until].into_iter().flatten() {
+            limit = limit.min(segment.header.offset_of(end).unwrap_or(limit));
+        }
+        let open = OpenFile { file, limit };
+        self.file = Some(open.clone());
+        Ok(open)
+    }
+
+    /// Judges the bytes at the position. The inner error is the record's fault.
+    fn judge_here(&mut self) -> Result<Result<Current, RecordFault>> {
+        let open = self.open_file()?;
+        let segment = self.segment()?;
+        let place = segment.place(self.at);
+        let offset = segment.header.offset_of(self.at).unwrap_or(open.limit);
+        let left = open.limit.saturating_sub(offset);
+        let head = self.window.fill(&open, offset, RecordHeader::BYTES as u64)?;
+        let header = match judge_header(head, place) {
+            Ok(header) => header,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let needed = header.total_bytes();
+        if needed > left {
+            return Ok(Err(RecordFault::Short { needed, left }));
+        }
+        let link = |name, expected: u64, found: u64| {
+            (expected != found).then_some(RecordFault::Link { name, expected, found })
+        };
+        let Previous { lsn, crc } = self.previous;
+        let linked = lsn
+            .and_then(|lsn| link("previous_lsn", lsn.get(), header.previous_lsn.get()))
+            .or_else(|| {
+                crc.and_then(|crc| {
+                    link("previous_crc", u64::from(crc), u64::from(header.previous_crc))
+                })
+            });
+        if let Some(fault) = linked {
+            return Ok(Err(fault));
+        }
+        let bytes = self.window.fill(&open, offset, needed)?;
+        let crc = match judge_record(bytes, &header, place) {
+            Ok(crc) => crc,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let Some(end_lsn) = self.at.checked_add(needed) else {
+            return Ok(Err(RecordFault::Short { needed, left }));
+        };
+        let generation = place.generation;
+        Ok(Ok(Current { lsn: self.at, end_lsn, generation, crc, header, offset }))
+    }
+
+    /// No sound record at the position: where nothing beyond it is proven durable, it is the tail.
+    fn judge_fault(&mut self, fault: RecordFault) -> Result<Tail> {
+        let at = self.at;
+        let segment = self.segment()?;
+        if fault.is_unsupported() {
+            let (path, found) = (segment.path.clone(), format!("{fault} at log position {at}"));
+            return Err(Error::UnsupportedFormat { path, found });
+        }
+        let path = segment.path.clone();
+        let corrupt = || Error::from(fault.at(at).in_file(&path));
+        let newest = segment.end.is_none() && self.until.is_none();
+        if !newest || at < self.proven.max(self.claimed) {
+            return Err(corrupt());
+        }
+        let rest = self.search_rest()?;
+        if rest.claimed > at {
+            return Err(corrupt());
+        }
+        Ok(match rest.bytes {
+            0 => Tail::Clean { at },
+            bytes => Tail::Torn { at, fault, bytes },
+        })
+    }
+
+    /// Looks through everything behind the position in this segment: bytes that are not zero, and
+    /// sound record headers that prove a position durable.
+    fn search_rest(&mut self) -> Result<Rest> {
+        let open = self.open_file()?;
+        let segment = self.segment()?.clone();
+        let start = segment.header.offset_of(self.at).unwrap_or(open.limit);
+        let mut rest = Rest { bytes: 0, claimed: Lsn::default() };
+        let mut offset = start;
+        while offset < open.limit {
+            let chunk = self.window.fill(&open, offset, WINDOW_BYTES)?;
+            let chunk_bytes = chunk.len() as u64;
+            if let Some(last) = last_nonzero(chunk) {
+                rest.bytes = offset - start + last as u64 + 1;
+                let candidates = magics(chunk);
+                for into in candidates {
+                    let at = offset + into;
+                    let Some(lsn) = self.at.checked_add(at - start) else { break };
+                    let head = self.window.fill(&open, at, RecordHeader::BYTES as u64)?;
+                    if let Ok(header) = judge_header(head, segment.place(lsn)) {
+                        rest.claimed = rest.claimed.max(header.durable_lsn);
+                    }
+                }
+            }
+            offset += chunk_bytes;
+        }
+        Ok(rest)
+    }
+
+    /// After `Corrupt`: goes to the next sound record behind the damage, in this segment or a later
+    /// one. `false` when there is none. For salvage and verify; recovery never reads on.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn skip_damage(&mut self) -> Result<bool> {
+        if !self.failed {
+            return Ok(false);
+        }
+        let from = self.at;
+        let mut skip = RECORD_ALIGN;
+        loop {
+            let segment = self.segment()?.clone();
+            let open = self.open_file()?;
+            let begin = segment.header.offset_of(self.at).unwrap_or(open.limit);
+            let mut offset = begin.saturating_add(skip);
+            while offset < open.limit {
+                let chunk = self.window.fill(&open, offset, WINDOW_BYTES)?;
+                let chunk_bytes = chunk.len() as u64;
+                for into in magics(chunk) {
+                    let Some(lsn) = self.at.checked_add(offset + into - begin) else { break };
+                    let saved = (self.at, self.previous);
+                    (self.at, self.previous) = (lsn, Previous::default());
+                    let sound = self.judge_here()?.is_ok();
+                    if sound && lsn > from {
+                        self.failed = false;
+                        return Ok(true);
+                    }
+                    (self.at, self.previous) = saved;
+                }
+                offset += chunk_bytes;
+            }
+            let Some(end) = segment.end else { return Ok(false) };
+            self.at = end;
+            self.previous = Previous::default();
+            self.index += 1;
+            self.file = None;
+            self.window.clear();
+            skip = 0;
+        }
+    }
+}
+
+struct Rest {
+    bytes: u64,
+    claimed: Lsn,
+}
+
+/// Offsets in `chunk`, which starts at a multiple of 8, where a record could start.
+fn magics(chunk: &[u8]) -> Vec<u64> {
+    let starts = chunk.chunks_exact(RECORD_ALIGN as usize).enumerate();
+    starts
+        .filter(|(_, word)| word.starts_with(&RECORD_MAGIC.0))
+        .map(|(index, _)| index as u64 * RECORD_ALIGN)
+        .collect()
+}
+
+/// Index of the last byte that is not zero.
+pub(super) fn last_nonzero(bytes: &[u8]) -> Option<usize> {
+    let mut end = bytes.len();
+    for block in bytes.rchunks(512) {
+        // Summed without a branch a byte, so that it runs at memory speed.
+        if block.iter().fold(0, |sum, byte| sum | byte) != 0 {
+            return block.iter().rposition(|&byte| byte != 0).map(|at| end - block.len() + at);
+        }
+        end -= block.len();
+    }
+    None
+}
+
+/// The part of the file that is in memory.
+#[derive(Debug, Default)]
+struct Window {
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    fn get(&self, offset: u64, length: usize) -> Option<&[u8]> {
+        let start = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
+        self.bytes.get(start..start.checked_add(length)?)
+    }
+
+    /// `length` bytes at `offset`, or as many as there are before the limit.
+    fn fill(&mut self, open: &OpenFile, offset: u64, length: u64) -> Result<&[u8]> {
+        let length = length.min(open.limit.saturating_sub(offset));
+        // Fits: the limit is a file's length, and what is asked for a record's or a window's.
+        let length = length as usize;
+        if self.get(offset, length).is_none() {
+            let ahead = WINDOW_BYTES.min(open.limit.saturating_sub(offset)) as usize;
+            if self.bytes.capacity() > WINDOW_BYTES_KEPT && length < WINDOW_BYTES_KEPT {
+                self.bytes = Vec::new();
+            }
+            self.bytes.clear();
+            self.bytes.resize(length.max(ahead), 0);
+            self.offset = offset;
+            if let Err(error) = open.file.read_at(&mut self.bytes, offset) {
+                self.bytes.clear();
+                return Err(error);
+            }
+        }
+        Ok(self.get(offset, length).unwrap_or_default())
     }
 }

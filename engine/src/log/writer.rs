@@ -1,23 +1,62 @@
-//! skeleton
+//! The open log: appends, group commit, and the life of its segments.
+//!
+//! ```text
+//!  reserve ─▶ (space.rs: preallocate, rotate)     before the TxnId counts; OutOfSpace changes nothing
+//!  append  ─▶ LSN, checksums, group buffer        under the appender's lock
+//!  wait_*  ─▶ (group.rs: one write, one sync)     shared by all who wait
+//!  trim    ─▶ (space.rs: remove, recycle)         after a checkpoint
+//! ```
+//!
+//! Called by `txn` and `db`. Bytes: `spec/commit_record_v0.md`. Keeps LOG-15 to LOG-18 and crash
+//! rules 12, 14, 16, 18 and 23. Cost of a durable commit: one copy of its record, one write, one
+//! fdatasync; the space was written as zeros and synced before, so a commit changes no metadata.
+//! Locks, in the order they are taken: appender, space, group.
 
-use super::recover::{Position, Recovery};
-use super::segments::{Chain, LogPaths};
-use crate::{
-    disk::{Entropy, Storage},
-    error::{Error, Result},
-    ids::{FileUuid, Lsn, TxnId},
+mod space;
+
+pub(super) use space::{header_of, write_zeros};
+
+use super::group::{Device, Goal, Group};
+use super::recover::{self, Position, Recovery};
+use super::segments::{Chain, LogPaths, Segment};
+use crate::disk::{Entropy, File, Storage, SyncKind};
+use crate::error::{Error, Result};
+use crate::format::field::Crc;
+use crate::format::log_record::{
+    CommitHeader, RECORD_MAGIC, RecordHeader, RecordPlace, RecordType, record_bytes, seal_record,
 };
-use std::sync::Arc;
+use crate::ids::{FileUuid, Lsn, TxnId};
+use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES};
+use space::Space;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::IoSlice,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// Sizes that tests make small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// Bytes of the first segment's file.
+    /// Bytes of the first segment's file. Segments double from there.
     pub segment_bytes_min: u64,
     /// Bytes of the largest segment's file, unless one record needs more.
     pub segment_bytes_max: u64,
-    /// Bytes that are preallocated at a time.
+    /// Most bytes that are preallocated at a time.
     pub prepare_bytes: u64,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            segment_bytes_min: SEGMENT_BYTES_MIN,
+            segment_bytes_max: SEGMENT_BYTES_MAX,
+            prepare_bytes: 4 << 20,
+        }
+    }
 }
 
 /// Where an appended record is.
@@ -31,6 +70,13 @@ pub struct Appended {
     pub crc: u32,
     /// Generation of its segment.
     pub generation: u64,
+}
+
+impl Appended {
+    /// The position a meta of transaction `txn_id`, whose commit record this is, stores.
+    pub const fn position(&self, txn_id: TxnId) -> Position {
+        Position { lsn: self.end_lsn, generation: self.generation, crc: self.crc, txn_id }
+    }
 }
 
 /// How far the log has come; each only rises.
@@ -53,20 +99,133 @@ pub struct LogCounters {
     pub writes: u64,
     /// Bytes written, preallocation included.
     pub bytes_written: u64,
+    /// Bytes of records appended.
+    pub record_bytes: u64,
     /// Records appended.
     pub records: u64,
+    /// Segments started.
+    pub rotations: u64,
     /// Bytes of all segment files now.
     pub segment_bytes: u64,
 }
 
-/// The open log: appends, group commit, rotation, trimming. Shared by all threads.
-#[derive(Debug)]
-pub struct LogWriter {}
+/// The open log. Shared by all threads.
+pub struct LogWriter {
+    storage: Arc<dyn Storage>,
+    paths: LogPaths,
+    uuid: FileUuid,
+    generation: u64,
+    config: LogConfig,
+    appender: Mutex<Appender>,
+    space: Mutex<Space>,
+    /// End of the preallocated space of the active segment.
+    prepared: AtomicU64,
+    group: Group,
+    port: Port,
+    pins: Arc<Pins>,
+}
 
-#[allow(unused_variables)]
+/// Where the next record goes and what it follows.
+#[derive(Debug)]
+struct Appender {
+    at: Lsn,
+    previous_lsn: Lsn,
+    previous_crc: u32,
+    /// Bytes that the open transaction has reserved behind `at`.
+    reserved: u64,
+    /// Whether a commit was appended that no later record could prove durable.
+    unproven: bool,
+}
+
+/// The file that records go to: what the group's leader drives.
+struct Port {
+    current: Mutex<(Arc<dyn File>, Lsn)>,
+    hook: OnceLock<Box<dyn Fn(Progress) + Send + Sync>>,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    syncs: AtomicU64,
+    dir_syncs: AtomicU64,
+    writes: AtomicU64,
+    bytes_written: AtomicU64,
+    record_bytes: AtomicU64,
+    records: AtomicU64,
+    rotations: AtomicU64,
+}
+
+/// Makes creations and renames of the log's files durable.
+pub(super) fn sync_dir(
+    storage: &Arc<dyn Storage>,
+    paths: &LogPaths,
+    counters: &Counters,
+) -> Result<()> {
+    count(&counters.dir_syncs, 1);
+    storage.sync_dir(&paths.directory())
+}
+
+fn count(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}
+
+impl Counters {
+    pub(super) fn wrote(&self, bytes: u64) {
+        count(&self.writes, 1);
+        count(&self.bytes_written, bytes);
+    }
+
+    pub(super) fn sync(&self, file: &dyn File, kind: SyncKind) -> Result<()> {
+        count(&self.syncs, 1);
+        file.sync(kind)
+    }
+}
+
+impl Device for Port {
+    fn write(&self, at: Lsn, chunks: &[Vec<u8>]) -> Result<()> {
+        let (file, start) = self.current();
+        let offset = SEGMENT_HEADER_BYTES as u64 + (at.get() - start.get());
+        let slices: Vec<IoSlice<'_>> = chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
+        self.counters.wrote(chunks.iter().map(|chunk| chunk.len() as u64).sum());
+        match chunks {
+            [one] => file.write_at(one, offset),
+            _ => file.write_vectored_at(&slices, offset),
+        }
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.counters.sync(&*self.current().0, SyncKind::Data)
+    }
+
+    fn announce(&self, progress: Progress) {
+        if let Some(hook) = self.hook.get() {
+            hook(progress);
+        }
+    }
+}
+
+impl Port {
+    fn current(&self) -> (Arc<dyn File>, Lsn) {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for LogWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogWriter")
+            .field("paths", &self.paths)
+            .field("generation", &self.generation)
+            .field("progress", &self.progress())
+            .finish_non_exhaustive()
+    }
+}
+
 impl LogWriter {
-    /// Makes the log of a new database (or of a backup, whose stream starts at `start.lsn`): one
-    /// segment, synced, and the directory synced. Fails when `app.ns.log` exists.
+    /// Makes the log of a new database, or of a backup, whose stream goes on at `start`: one
+    /// segment, synced, and the directory synced.
+    ///
+    /// # Errors
+    /// `Io` when `app.ns.log` exists or the disk refuses; `OutOfSpace`.
     pub fn create(
         storage: Arc<dyn Storage>,
         paths: LogPaths,
@@ -75,12 +234,27 @@ impl LogWriter {
         config: LogConfig,
         start: Position,
     ) -> Result<Self> {
-        todo!()
+        let generation = draw_generation(entropy, start.generation);
+        let counters = Counters::default();
+        let space = Space::create(&storage, &paths, uuid, generation, config, start, &counters)?;
+        let appender = Appender {
+            at: start.lsn,
+            previous_lsn: start.lsn,
+            previous_crc: start.crc,
+            reserved: 0,
+            unproven: false,
+        };
+        Ok(Self::assemble(storage, paths, uuid, config, space, appender, counters))
     }
 
     /// Opens the log for appending: finishes an interrupted rotation, judges the tail against what
-    /// `metas` (all valid ones, the chosen one first) prove, and makes the tail safe to append to
-    /// (rule 19). Replay is then a scan of `chain()` from `metas[0].lsn` to `Recovery::tail`.
+    /// `metas` prove (all valid ones, the chosen one first), and makes the tail safe to append to
+    /// (rule 19). Replay is then a scan of [`LogWriter::chain`] from `metas[0].lsn` to
+    /// [`Recovery::tail`].
+    ///
+    /// # Errors
+    /// `Corrupt` when there is no log, when a position is not in it, or when damage is proven to be
+    /// corruption; `UnsupportedFormat`; `Io`; `OutOfSpace`.
     pub fn open(
         storage: Arc<dyn Storage>,
         paths: LogPaths,
@@ -89,85 +263,350 @@ impl LogWriter {
         config: LogConfig,
         metas: &[Position],
     ) -> Result<(Self, Recovery)> {
-        todo!()
+        let counters = Counters::default();
+        let prepared = recover::prepare(&storage, &paths, uuid, entropy, metas, &counters)?;
+        let space = Space::open(&storage, &prepared.chain)?;
+        let appender = Appender {
+            at: prepared.recovery.tail,
+            previous_lsn: prepared.previous_lsn,
+            previous_crc: prepared.previous_crc,
+            reserved: 0,
+            unproven: false,
+        };
+        let writer = Self::assemble(storage, paths, uuid, config, space, appender, counters);
+        Ok((writer, prepared.recovery))
+    }
+
+    fn assemble(
+        storage: Arc<dyn Storage>,
+        paths: LogPaths,
+        uuid: FileUuid,
+        config: LogConfig,
+        space: Space,
+        appender: Appender,
+        counters: Counters,
+    ) -> Self {
+        let (file, header) = space.active();
+        Self {
+            storage,
+            paths,
+            uuid,
+            generation: header.generation,
+            config,
+            group: Group::new(appender.at),
+            prepared: AtomicU64::new(space.prepared_lsn().get()),
+            port: Port {
+                current: Mutex::new((file, header.start_lsn)),
+                hook: OnceLock::new(),
+                counters,
+            },
+            appender: Mutex::new(appender),
+            space: Mutex::new(space),
+            pins: Arc::default(),
+        }
     }
 
     /// Calls `hook` after every write and every sync, in order, before anyone who waits for it is
     /// woken: this is where roots are published. Set once, before the first append.
+    ///
+    /// The hook must not call back into the log's waits.
     pub fn on_progress(&self, hook: Box<dyn Fn(Progress) + Send + Sync>) {
-        todo!()
+        let first = self.port.hook.set(hook).is_ok();
+        assert!(first, "the progress hook is set once");
     }
 
-    /// Makes sure that `bytes` more of records fit: rotates or preallocates when they do not.
-    /// `OutOfSpace` leaves everything as it was. Called by the one writer, before its TxnId counts.
-    pub fn reserve(&self, bytes: u64) -> Result<()> {
-        todo!()
+    fn appender(&self) -> MutexGuard<'_, Appender> {
+        self.appender.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn check_sound(&self) -> Result<()> {
+        if self.group.poisoned().is_some() { Err(Error::Poisoned) } else { Ok(()) }
+    }
+
+    /// Makes sure that `bytes` more of records fit behind the end: preallocates or rotates when
+    /// they do not. Called by the one writer, before its TxnId counts (rule 18).
+    ///
+    /// # Errors
+    /// `OutOfSpace` and most `Io` leave everything as it was; `Poisoned`.
+    pub fn reserve(&self, bytes: u64) -> Result<()> {
+        let mut appender = self.appender();
+        self.check_sound()?;
+        self.make_room(&mut appender, bytes)?;
+        appender.reserved = bytes;
+        Ok(())
+    }
+
+    /// Appends a record of the one writer: `record` holds room for the header, then the payload.
+    /// Fills in what depends on its place. The space must have been reserved.
+    pub(super) fn append(
+        &self,
+        record: &mut Vec<u8>,
+        record_type: RecordType,
+        flags: u32,
+        txn_id: TxnId,
+        chain_first: Option<Lsn>,
+    ) -> Result<Appended> {
+        let mut appender = self.appender();
+        self.check_sound()?;
+        let bytes = record_bytes((record.len() - RecordHeader::BYTES) as u64);
+        if let Some(front) = record.get_mut(RecordHeader::BYTES..)
+            && matches!(record_type, RecordType::Commit | RecordType::Continuation)
+        {
+            let first = chain_first.unwrap_or(appender.at);
+            patch_chain_first(front, first);
+        }
+        appender.reserved = appender.reserved.saturating_sub(bytes);
+        appender.unproven |= record_type == RecordType::Commit;
+        Ok(self.seal_and_push(&mut appender, record, record_type, flags, txn_id))
+    }
+
+    fn seal_and_push(
+        &self,
+        appender: &mut Appender,
+        record: &mut Vec<u8>,
+        record_type: RecordType,
+        flags: u32,
+        txn_id: TxnId,
+    ) -> Appended {
+        let lsn = appender.at;
+        let header = RecordHeader {
+            magic: RECORD_MAGIC,
+            version: 0,
+            record_type: record_type as u8,
+            header_bytes: 0,
+            flags,
+            payload_bytes: 0,
+            txn_id,
+            previous_lsn: appender.previous_lsn,
+            durable_lsn: self.group.progress().0.durable,
+            previous_crc: appender.previous_crc,
+            payload_crc: Crc(0),
+            header_crc: Crc(0),
+            reserved: 0,
+        };
+        let place = RecordPlace { uuid: self.uuid, generation: self.generation, lsn };
+        let crc = seal_record(record, header, place);
+        let end_lsn = Lsn::new(lsn.get() + record.len() as u64);
+        assert!(
+            end_lsn.get() <= self.prepared.load(Ordering::Acquire),
+            "a record was appended for which no space was reserved"
+        );
+        count(&self.port.counters.records, 1);
+        count(&self.port.counters.record_bytes, record.len() as u64);
+        appender.at = end_lsn;
+        appender.previous_lsn = lsn;
+        appender.previous_crc = crc;
+        self.group.push(record, end_lsn);
+        Appended { lsn, end_lsn, crc, generation: self.generation }
+    }
+
+    /// Appends a record that is no transaction's: a built cartridge's note.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Io`, `Poisoned`.
+    pub fn append_note(&self, last: TxnId, payload: &[u8]) -> Result<Appended> {
+        let mut appender = self.appender();
+        self.check_sound()?;
+        let bytes = record_bytes(payload.len() as u64);
+        let needed = bytes.saturating_add(appender.reserved);
+        self.make_room(&mut appender, needed)?;
+        let mut record = vec![0; RecordHeader::BYTES];
+        record.extend_from_slice(payload);
+        Ok(self.seal_and_push(&mut appender, &mut record, RecordType::Cartridge, 0, last))
+    }
+
+    /// Appends one unsynced checkpoint-type record when the last commit is durable but nothing in
+    /// the log proves it yet (rule 23); whether it did. `last` is the newest chained TxnId.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Io`, `Poisoned`.
+    pub fn prove_idle(&self, last: TxnId) -> Result<bool> {
+        let end_lsn = {
+            let mut appender = self.appender();
+            self.check_sound()?;
+            let (progress, end) = self.group.progress();
+            if !appender.unproven || progress.durable < end {
+                return Ok(false);
+            }
+            let needed = record_bytes(0).saturating_add(appender.reserved);
+            self.make_room(&mut appender, needed)?;
+            appender.unproven = false;
+            let mut record = vec![0; RecordHeader::BYTES];
+            self.seal_and_push(&mut appender, &mut record, RecordType::Checkpoint, 0, last).end_lsn
+        };
+        self.wait_written(end_lsn)?;
+        Ok(true)
+    }
+
     /// Returns once everything below `end_lsn` is durable. Whoever finds the device free writes and
     /// syncs everything queued; the others wait for it (group commit).
+    ///
+    /// # Errors
+    /// `Io` or `OutOfSpace` for the one whose write or sync failed, `Poisoned` for all others. The
+    /// commit may then be in or out, whole.
     pub fn wait_durable(&self, end_lsn: Lsn) -> Result<()> {
-        todo!()
+        self.group.reach(Goal::Durable, end_lsn, &self.port)
     }
+
     /// Returns once everything below `end_lsn` has been handed to the operating system.
+    ///
+    /// # Errors
+    /// As [`LogWriter::wait_durable`].
     pub fn wait_written(&self, end_lsn: Lsn) -> Result<()> {
-        todo!()
+        self.group.reach(Goal::Written, end_lsn, &self.port)
     }
-    /// Makes everything appended durable.
+
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// As [`LogWriter::wait_durable`].
     pub fn sync_all(&self) -> Result<()> {
-        todo!()
+        let (_, end) = self.group.progress();
+        self.check_sound()?;
+        self.wait_durable(end)
     }
-    /// Appends one unsynced checkpoint-type record when the last commit is durable but nothing in
-    /// the log proves it (rule 23); whether it did. `last` is the newest chained TxnId.
-    pub fn prove_idle(&self, last: TxnId) -> Result<bool> {
-        todo!()
-    }
-    /// Prepares space ahead of need, so that `reserve` rarely has to: for the background thread.
-    pub fn prepare_ahead(&self) -> Result<bool> {
-        todo!()
-    }
+
     /// How far the log has come.
     pub fn progress(&self) -> Progress {
-        todo!()
+        self.group.progress().0
     }
+
     /// End of the last appended record.
     pub fn end_lsn(&self) -> Lsn {
-        todo!()
+        self.group.progress().1
     }
-    /// Position for a meta at the end of the record `appended`.
-    pub fn position_of(&self, appended: Appended) -> Position {
-        todo!()
+
+    /// Generation of the segments written by this handle.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
-    /// The segments as of now; scan them up to `progress().durable`.
-    pub fn chain(&self) -> Result<Chain> {
-        todo!()
+
+    /// The position of a record's end in this log, for a meta of `txn_id`.
+    pub fn position_of(&self, appended: Appended, txn_id: TxnId) -> Position {
+        appended.position(txn_id)
     }
-    /// Removes or recycles segments that end at or below `keep_from` and no `pin` needs; how many.
-    /// The caller keeps rule 12: never above the older valid meta's position.
-    pub fn trim(&self, keep_from: Lsn) -> Result<u64> {
-        todo!()
-    }
-    /// Keeps everything from `lsn` on from being trimmed while the pin lives.
-    pub fn pin(self: &Arc<Self>, lsn: Lsn) -> LogPin {
-        todo!()
-    }
+
     /// Refuses everything from now on: a write or sync of the database failed somewhere.
     pub fn poison(&self) {
-        todo!()
+        self.group.poison(Error::Poisoned);
     }
+
     /// Why the log refuses, if it does.
     pub fn poisoned(&self) -> Option<Error> {
-        todo!()
+        self.group.poisoned()
     }
+
+    /// Keeps everything from `lsn` on from being trimmed while the pin lives.
+    pub fn pin(&self, lsn: Lsn) -> LogPin {
+        let mut held = self.pins.held();
+        *held.entry(lsn).or_insert(0) += 1;
+        drop(held);
+        LogPin { pins: Arc::clone(&self.pins), lsn }
+    }
+
     /// Counters.
     pub fn counters(&self) -> LogCounters {
-        todo!()
+        let counters = &self.port.counters;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        LogCounters {
+            syncs: read(&counters.syncs),
+            dir_syncs: read(&counters.dir_syncs),
+            writes: read(&counters.writes),
+            bytes_written: read(&counters.bytes_written),
+            record_bytes: read(&counters.record_bytes),
+            records: read(&counters.records),
+            rotations: read(&counters.rotations),
+            segment_bytes: self.space().file_bytes(),
+        }
     }
-    /// Syncs and gives unused preallocated space back.
-    pub fn close(&self) -> Result<()> {
-        todo!()
+
+    /// The segments as of now, for readers; scan them up to [`Progress::durable`].
+    pub fn chain(&self) -> Chain {
+        let segments: Vec<Segment> = self.space().segments();
+        Chain::of(Arc::clone(&self.storage), self.paths.clone(), segments)
     }
 }
 
-/// Holds back trimming.
+/// A generation no one has seen: random, never 0, and not `other`.
+pub(super) fn draw_generation(entropy: &dyn Entropy, other: u64) -> u64 {
+    let drawn = entropy.next_u64();
+    if drawn == 0 || drawn == other { drawn.wrapping_add(0x9e37_79b9_7f4a_7c15) | 1 } else { drawn }
+}
+
+fn patch_chain_first(payload: &mut [u8], first: Lsn) {
+    const OFFSET: usize = chain_first_offset();
+    if let Some(field) = payload.get_mut(OFFSET..OFFSET + 8) {
+        field.copy_from_slice(&first.get().to_le_bytes());
+    }
+}
+
+/// Where `chain_first` stands in a commit payload.
+const fn chain_first_offset() -> usize {
+    let fields = CommitHeader::LAYOUT.fields;
+    let mut index = 0;
+    while index < fields.len() {
+        if matches!(fields[index].name.as_bytes(), b"chain_first") {
+            return fields[index].offset;
+        }
+        index += 1;
+    }
+    panic!("the commit header has a field chain_first")
+}
+
+/// Positions that readers hold.
+#[derive(Debug, Default)]
+struct Pins {
+    held: Mutex<BTreeMap<Lsn, usize>>,
+}
+
+impl Pins {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Lsn, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lowest(&self) -> Option<Lsn> {
+        self.held().keys().next().copied()
+    }
+}
+
+/// Holds back trimming from a position on, while it lives.
 #[derive(Debug)]
-pub struct LogPin {}
+pub struct LogPin {
+    pins: Arc<Pins>,
+    lsn: Lsn,
+}
+
+impl LogPin {
+    /// The position held.
+    pub fn lsn(&self) -> Lsn {
+        self.lsn
+    }
+
+    /// Holds from a later position on.
+    pub fn advance(&mut self, lsn: Lsn) {
+        if lsn > self.lsn {
+            *self.pins.held().entry(lsn).or_insert(0) += 1;
+            self.release();
+            self.lsn = lsn;
+        }
+    }
+
+    fn release(&self) {
+        let mut held = self.pins.held();
+        if let Some(count) = held.get_mut(&self.lsn) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.lsn);
+            }
+        }
+    }
+}
+
+impl Drop for LogPin {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,440 @@
+//! The files behind the open log: preallocation, rotation, trimming and recycling.
+//!
+//! ```text
+//!             create: zeros, sync                  rotate: header, sync, two renames
+//!  (nothing) ────────────────────▶ app.ns.log.next ─────────────────────────────────▶ app.ns.log
+//!                 zeros again, sync   ▲                                                   │ full
+//!                                     │ recycle: rename, sync directory                   ▼ rename
+//!                                     └───────────────────────────────────────────── app.ns.log.N
+//!                                        trim: no one needs it ─▶ removed
+//! ```
+//!
+//! Part of [`super::LogWriter`]. Keeps crash rules 12, 14 and 18. A segment is full before its
+//! successor starts and is synced before that, so only the newest can have a torn tail. Cost: an
+//! extension is one write of zeros and one sync for `prepare_bytes` of log; a rotation is four syncs.
+
+use super::super::segments::{LogPaths, Segment};
+use super::{Appender, Counters, LogConfig, LogWriter, Position, count, sync_dir};
+use crate::disk::{File, OpenMode, Storage, SyncKind};
+use crate::error::{Corrupt, Error, Place, Result};
+use crate::format::field::Crc;
+use crate::format::segment::{LOG_VERSION, SEGMENT_MAGIC, SegmentHeader};
+use crate::ids::{FileUuid, Lsn};
+use crate::limits::SEGMENT_HEADER_BYTES;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
+
+const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;
+const ZEROS: [u8; 128 * 1024] = [0; 128 * 1024];
+/// A clean close gives preallocated space back when there is more of it than this.
+const SLACK_BYTES: u64 = 64 * 1024;
+
+/// The segments of the open log.
+#[derive(Debug)]
+pub(super) struct Space {
+    older: Vec<Segment>,
+    active: Active,
+    next: Option<Prepared>,
+    /// Files of the log's name that are no part of it any more.
+    leftovers: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Active {
+    header: SegmentHeader,
+    path: PathBuf,
+    file: Arc<dyn File>,
+    /// Bytes of the file that are allocated and written.
+    file_bytes: u64,
+}
+
+/// A segment file of zeros, synced, under the name `.log.next`.
+#[derive(Debug)]
+struct Prepared {
+    file: Arc<dyn File>,
+    file_bytes: u64,
+    capacity: u64,
+}
+
+impl Active {
+    fn end_of_capacity(&self) -> u64 {
+        self.header.start_lsn.get().saturating_add(self.header.capacity)
+    }
+}
+
+impl Space {
+    pub(super) fn create(
+        storage: &Arc<dyn Storage>,
+        paths: &LogPaths,
+        uuid: FileUuid,
+        generation: u64,
+        config: LogConfig,
+        start: Position,
+        counters: &Counters,
+    ) -> Result<Self> {
+        let next = paths.next();
+        if storage.exists(&next)? {
+            storage.unlink(&next)?;
+        }
+        let capacity = config.segment_bytes_min.saturating_sub(HEADER_BYTES).max(4096);
+        let header = header_of(uuid, 1, generation, start.lsn, start.crc, capacity);
+        let file = storage.open(&next, OpenMode::CreateNew)?;
+        let file_bytes = HEADER_BYTES + capacity;
+        write_zeros(&*file, HEADER_BYTES, file_bytes, counters)?;
+        write_header(&*file, &header, counters)?;
+        counters.sync(&*file, SyncKind::Full)?;
+        storage.rename_new(&next, &paths.active())?;
+        sync_dir(storage, paths, counters)?;
+        let active = Active { header, path: paths.active(), file, file_bytes };
+        Ok(Self { older: Vec::new(), active, next: None, leftovers: Vec::new() })
+    }
+
+    pub(super) fn open(storage: &Arc<dyn Storage>, chain: &super::Chain) -> Result<Self> {
+        let Some((newest, older)) = chain.segments().split_last() else {
+            let path = chain.paths().active();
+            let corrupt = Corrupt::at(Place::File, "LOG-13", "a log beside the database", "none");
+            return Err(corrupt.in_file(path).into());
+        };
+        let file = storage.open(&newest.path, OpenMode::ReadWrite)?;
+        let file_bytes = file.len()?.max(HEADER_BYTES);
+        let active = Active { header: newest.header, path: newest.path.clone(), file, file_bytes };
+        let leftovers = chain.leftovers().to_vec();
+        Ok(Self { older: older.to_vec(), active, next: None, leftovers })
+    }
+
+    pub(super) fn active(&self) -> (Arc<dyn File>, SegmentHeader) {
+        (Arc::clone(&self.active.file), self.active.header)
+    }
+
+    /// End of the space that records may be written to without another sync of metadata.
+    pub(super) fn prepared_lsn(&self) -> Lsn {
+        let bytes = self.active.file_bytes.saturating_sub(HEADER_BYTES);
+        let end = self.active.header.start_lsn.get().saturating_add(bytes);
+        // Records are 8-byte aligned; an odd tail of the file is not used.
+        Lsn::new(end.min(self.active.end_of_capacity()) & !7)
+    }
+
+    pub(super) fn file_bytes(&self) -> u64 {
+        let older: u64 = self.older.iter().map(|segment| segment.file_bytes).sum();
+        let next = self.next.as_ref().map_or(0, |next| next.file_bytes);
+        older + self.active.file_bytes + next
+    }
+
+    pub(super) fn segments(&self) -> Vec<Segment> {
+        let mut segments = self.older.clone();
+        segments.push(Segment {
+            header: self.active.header,
+            path: self.active.path.clone(),
+            file_bytes: self.active.file_bytes,
+            end: None,
+        });
+        segments
+    }
+}
+
+/// The sealed header of a segment that holds no copied records.
+pub(in crate::log) fn header_of(
+    uuid: FileUuid,
+    number: u64,
+    generation: u64,
+    start_lsn: Lsn,
+    previous_crc: u32,
+    capacity: u64,
+) -> SegmentHeader {
+    SegmentHeader {
+        magic: SEGMENT_MAGIC,
+        crc: Crc(0),
+        version: LOG_VERSION,
+        flags: 0,
+        uuid,
+        number,
+        generation,
+        start_lsn,
+        copied_through: start_lsn,
+        superseded: 0,
+        capacity,
+        previous_crc,
+        reserved: 0,
+        reserved2: 0,
+    }
+    .sealed()
+}
+
+fn write_header(file: &dyn File, header: &SegmentHeader, counters: &Counters) -> Result<()> {
+    let block = header.seal();
+    counters.wrote(block.len() as u64);
+    file.write_at(&block, 0)
+}
+
+/// Writes zeros, so that later writes there change no metadata.
+pub(in crate::log) fn write_zeros(
+    file: &dyn File,
+    from: u64,
+    to: u64,
+    counters: &Counters,
+) -> Result<()> {
+    let mut at = from;
+    while at < to {
+        let bytes = (to - at).min(ZEROS.len() as u64);
+        counters.wrote(bytes);
+        file.write_at(ZEROS.get(..bytes as usize).unwrap_or(&ZEROS), at)?;
+        at += bytes;
+    }
+    Ok(())
+}
+
+impl LogWriter {
+    pub(super) fn space(&self) -> MutexGuard<'_, Space> {
+        self.space.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes room for `bytes` behind the appender's position.
+    pub(super) fn make_room(&self, appender: &mut Appender, bytes: u64) -> Result<()> {
+        let Some(needed) = appender.at.checked_add(bytes) else { return Err(Error::OutOfSpace) };
+        if needed.get() <= self.prepared.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut space = self.space();
+        if needed <= space.prepared_lsn() {
+            return Ok(());
+        }
+        if needed.get() <= space.active.end_of_capacity() {
+            self.extend(&mut space, needed.get())
+        } else {
+            self.rotate(&mut space, appender, bytes)
+        }
+    }
+
+    /// Preallocates the active segment up to `needed` or more. A failed write leaves everything as
+    /// it was; a failed sync poisons, since records share the file.
+    fn extend(&self, space: &mut Space, needed: u64) -> Result<()> {
+        let active = &mut space.active;
+        let full = HEADER_BYTES + active.header.capacity;
+        let least = HEADER_BYTES + (needed - active.header.start_lsn.get());
+        let step = active.file_bytes.min(self.config.prepare_bytes);
+        let target = (active.file_bytes + step).max(least).min(full);
+        let counters = &self.port.counters;
+        write_zeros(&*active.file, active.file_bytes, target, counters)?;
+        counters.sync(&*active.file, SyncKind::Full).inspect_err(|_| self.poison())?;
+        active.file_bytes = target;
+        self.prepared.store(space.prepared_lsn().get(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Starts the next segment at the appender's position (rule 14).
+    fn rotate(&self, space: &mut Space, appender: &Appender, bytes: u64) -> Result<()> {
+        let Prepared { file, file_bytes, capacity } = self.take_next(space, bytes)?;
+        let old = space.active.header;
+        let counters = &self.port.counters;
+        let header = header_of(
+            self.uuid,
+            old.number + 1,
+            self.generation,
+            appender.at,
+            appender.previous_crc,
+            capacity,
+        );
+        let prepared = write_header(&*file, &header, counters)
+            .and_then(|()| counters.sync(&*file, SyncKind::Full));
+        if let Err(error) = prepared {
+            // Nothing names it yet: the log goes on as it was.
+            drop(file);
+            self.storage.unlink(&self.paths.next())?;
+            return Err(error);
+        }
+        let numbered = self.paths.numbered(old.number);
+        self.group.exclusive(&self.port, || {
+            self.rename_in(&numbered).inspect_err(|_| self.poison())?;
+            let file = self.reopened(file);
+            let mut current = self.port.current.lock().unwrap_or_else(PoisonError::into_inner);
+            *current = (Arc::clone(&file), header.start_lsn);
+            drop(current);
+            let path = self.paths.active();
+            let active = Active { header, path, file, file_bytes };
+            let full = std::mem::replace(&mut space.active, active);
+            space.older.push(Segment {
+                header: full.header,
+                path: numbered,
+                file_bytes: full.file_bytes,
+                end: Some(header.start_lsn),
+            });
+            Ok(())
+        })?;
+        count(&counters.rotations, 1);
+        self.prepared.store(space.prepared_lsn().get(), Ordering::Release);
+        Ok(())
+    }
+
+    /// The two renames of a rotation, each durable before the next step.
+    fn rename_in(&self, numbered: &Path) -> Result<()> {
+        let counters = &self.port.counters;
+        self.storage.rename_new(&self.paths.active(), numbered)?;
+        sync_dir(&self.storage, &self.paths, counters)?;
+        self.storage.rename_new(&self.paths.next(), &self.paths.active())?;
+        sync_dir(&self.storage, &self.paths, counters)
+    }
+
+    /// The same file under its new name, so that messages name it; the old handle if that fails.
+    fn reopened(&self, file: Arc<dyn File>) -> Arc<dyn File> {
+        self.storage.open(&self.paths.active(), OpenMode::ReadWrite).unwrap_or(file)
+    }
+
+    /// The prepared next segment with room for `bytes`, made now if there is none.
+    fn take_next(&self, space: &mut Space, bytes: u64) -> Result<Prepared> {
+        let least = HEADER_BYTES.saturating_add(bytes);
+        let mut next = match space.next.take() {
+            Some(next) => next,
+            None => {
+                let capacity = self.next_capacity(space);
+                let first = capacity.min(self.config.prepare_bytes) + HEADER_BYTES;
+                self.create_next(capacity, first.max(least))?
+            }
+        };
+        if next.file_bytes < least {
+            let counters = &self.port.counters;
+            write_zeros(&*next.file, next.file_bytes, least, counters)?;
+            next.file_bytes = least;
+        }
+        next.capacity = next.capacity.max(bytes).max(next.file_bytes - HEADER_BYTES);
+        Ok(next)
+    }
+
+    /// Twice the active segment, up to the cap.
+    fn next_capacity(&self, space: &Space) -> u64 {
+        let doubled = (space.active.header.capacity + HEADER_BYTES).saturating_mul(2);
+        let least = self.config.segment_bytes_min;
+        let most = self.config.segment_bytes_max.max(least);
+        doubled.clamp(least, most).saturating_sub(HEADER_BYTES).max(4096)
+    }
+
+    fn create_next(&self, capacity: u64, file_bytes: u64) -> Result<Prepared> {
+        let path = self.paths.next();
+        if self.storage.exists(&path)? {
+            self.storage.unlink(&path)?;
+        }
+        let file = self.storage.open(&path, OpenMode::CreateNew)?;
+        self.zero_next(file, 0, capacity, file_bytes)
+    }
+
+    /// Fills `.log.next` with zeros and syncs it; removes it again when that fails.
+    fn zero_next(
+        &self,
+        file: Arc<dyn File>,
+        from: u64,
+        capacity: u64,
+        file_bytes: u64,
+    ) -> Result<Prepared> {
+        let counters = &self.port.counters;
+        let filled = write_zeros(&*file, from, file_bytes, counters)
+            .and_then(|()| counters.sync(&*file, SyncKind::Full));
+        match filled {
+            Ok(()) => Ok(Prepared { file, file_bytes, capacity }),
+            Err(error) => {
+                drop(file);
+                self.storage.unlink(&self.paths.next())?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Prepares space ahead of need, so that `reserve` seldom has to wait for it; whether there was
+    /// something to do. For the background thread.
+    ///
+    /// # Errors
+    /// As [`LogWriter::reserve`].
+    pub fn prepare_ahead(&self) -> Result<bool> {
+        self.check_sound()?;
+        let mut space = self.space();
+        let end = self.end_lsn().get();
+        let full = space.active.end_of_capacity();
+        let prepared = space.prepared_lsn().get();
+        let ahead = self.config.prepare_bytes / 2;
+        if prepared < full & !7 {
+            // Small segments are cheap to extend when it comes to it.
+            let used = prepared - space.active.header.start_lsn.get();
+            if prepared.saturating_sub(end) >= ahead.min(used / 2) {
+                return Ok(false);
+            }
+            self.extend(&mut space, prepared)?;
+            return Ok(true);
+        }
+        let capacity = space.active.header.capacity;
+        if space.next.is_some()
+            || full.saturating_sub(end) > (capacity / 4).max(ahead).min(capacity / 2)
+        {
+            return Ok(false);
+        }
+        let capacity = self.next_capacity(&space);
+        let first = capacity.min(self.config.prepare_bytes) + HEADER_BYTES;
+        space.next = Some(self.create_next(capacity, first)?);
+        Ok(true)
+    }
+
+    /// Removes or recycles segments that end at or below `keep_from` and that no pin needs; how
+    /// many. The caller keeps rule 12: never above the older valid meta's position.
+    ///
+    /// # Errors
+    /// `Io`; what was not removed is tried again by the next trim.
+    pub fn trim(&self, keep_from: Lsn) -> Result<u64> {
+        self.check_sound()?;
+        let mut space = self.space();
+        let keep_from = self.pins.lowest().map_or(keep_from, |pinned| pinned.min(keep_from));
+        let mut removed = 0;
+        while let Some(oldest) = space.older.first() {
+            if oldest.end.is_none_or(|end| end > keep_from) {
+                break;
+            }
+            let wanted = HEADER_BYTES + self.next_capacity(&space);
+            let oldest = space.older.remove(0);
+            if space.next.is_none() && oldest.file_bytes >= wanted {
+                space.next = Some(self.recycle(&oldest.path)?);
+            } else {
+                space.leftovers.push(oldest.path);
+            }
+            removed += 1;
+        }
+        while let Some(path) = space.leftovers.first() {
+            if self.storage.exists(path)? {
+                self.storage.unlink(path)?;
+            }
+            space.leftovers.remove(0);
+        }
+        if removed > 0 {
+            sync_dir(&self.storage, &self.paths, &self.port.counters)?;
+        }
+        Ok(removed)
+    }
+
+    /// Makes an old segment the next one: renamed first, so that it is no one's log any more, then
+    /// zeroed, so that what it held can never be taken for a torn tail.
+    fn recycle(&self, path: &Path) -> Result<Prepared> {
+        let next = self.paths.next();
+        self.storage.rename(path, &next)?;
+        sync_dir(&self.storage, &self.paths, &self.port.counters)?;
+        let file = self.storage.open(&next, OpenMode::ReadWrite)?;
+        let file_bytes = file.len()?;
+        self.zero_next(file, 0, file_bytes.saturating_sub(HEADER_BYTES), file_bytes)
+    }
+
+    /// Syncs everything and gives unused preallocated space back. The log is not used afterwards.
+    ///
+    /// # Errors
+    /// As [`LogWriter::sync_all`].
+    pub fn close(&self) -> Result<()> {
+        self.sync_all()?;
+        let appender = self.appender();
+        let mut space = self.space();
+        if space.next.take().is_some() {
+            self.storage.unlink(&self.paths.next())?;
+        }
+        let used = HEADER_BYTES + (appender.at.get() - space.active.header.start_lsn.get());
+        let keep = used.next_multiple_of(4096).max(self.config.segment_bytes_min);
+        if space.active.file_bytes.saturating_sub(keep) > SLACK_BYTES {
+            space.active.file.set_len(keep)?;
+            self.port.counters.sync(&*space.active.file, SyncKind::Full)?;
+            space.active.file_bytes = keep;
+            self.prepared.store(space.prepared_lsn().get(), Ordering::Release);
+        }
+        Ok(())
+    }
+}
