@@ -232,7 +232,7 @@ impl Plan {
             }
             return fates;
         }
-        let (variant, pattern) = (choice / self.spread.count, choice % self.spread.count);
+        let (variant, pattern) = (choice % self.variants, choice / self.variants);
         let by_chance = |op: usize| mix(noise ^ mix(op as u64)) & 1 == 0;
         for (index, fact) in facts.iter().enumerate() {
             let lost = match (search.model, variant) {

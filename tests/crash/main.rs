@@ -1,0 +1,16 @@
+//! Crash suites: workloads on a simulated disk, the power cut at every moment in every way, and an
+//! oracle that says what must be left.
+//!
+//! `NORTHSTAR_CRASH_STATES=n` widens every suite; `NS_SIM=…` reruns one state; each suite prints what
+//! it looked at (`cargo test -p northstar-engine --test crash -- --nocapture`).
+
+#![allow(unreachable_pub)]
+
+mod exhaustive;
+mod explore;
+mod faults;
+mod oracle;
+mod random;
+mod regressions;
+mod runner;
+mod workload;

@@ -1,0 +1,413 @@
+//! Runs a workload on a simulated disk beside a model, and remembers what was promised when.
+//!
+//! `models[t]` is the state after transaction t; the timeline knows at which operation each commit
+//! was called and at which it was acknowledged as durable.
+
+use crate::workload::{Step, Workload};
+use northstar_engine::{
+    Db, Durability, Error, Options, ReadTxn,
+    disk::{Entropy, ManualClock, SeededEntropy, Storage},
+    sim::{SimDisk, Trace},
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Where the database is on every simulated disk.
+pub const PATH: &str = "/db/app.ns";
+/// The smallest cache: eviction and spills happen.
+pub const CACHE_BYTES: usize = 1 << 20;
+
+/// What was promised, by operation number.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// The state after each transaction.
+    pub models: Vec<Arc<Rows>>,
+    /// The operation before which commit t was called.
+    issued: Vec<usize>,
+    /// (operation, highest transaction acknowledged as durable by then).
+    acked: Vec<(usize, u64)>,
+    /// (operation by which the database had been created).
+    pub created: Option<usize>,
+}
+
+impl Timeline {
+    fn new() -> Self {
+        Self { models: vec![Arc::default()], issued: vec![0], ..Self::default() }
+    }
+
+    /// Lowest and highest state a crash before operation `at` may leave.
+    pub fn bounds(&self, at: usize) -> (u64, u64) {
+        let acked = self.acked.iter().take_while(|(op, _)| *op <= at).map(|(_, t)| *t).max();
+        let issued = self.issued.iter().take_while(|op| **op < at).count();
+        (acked.unwrap_or(0), issued.saturating_sub(1) as u64)
+    }
+
+    pub fn last(&self) -> u64 {
+        self.models.len() as u64 - 1
+    }
+}
+
+/// A workload that ran.
+pub struct Run {
+    pub workload: Workload,
+    pub trace: Trace,
+    pub timeline: Timeline,
+    /// The operation at which each step began, and the end.
+    pub step_starts: Vec<usize>,
+}
+
+/// A database on a simulated disk, its model, and its open snapshots.
+pub struct Session {
+    pub sim: SimDisk,
+    storage: Arc<dyn Storage>,
+    pub db: Option<Db>,
+    pub timeline: Timeline,
+    snapshots: VecDeque<(ReadTxn, Arc<Rows>)>,
+    workload: Workload,
+    entropy: Arc<SeededEntropy>,
+    steps_done: u64,
+}
+
+/// How every test opens: no background thread, nothing random, a clock that stands.
+pub fn options() -> Options {
+    Options::new().background(false).cache_bytes(CACHE_BYTES)
+}
+
+/// Opens on a storage with given entropy; retention as stored.
+pub fn open(storage: Arc<dyn Storage>, seed: u64) -> Result<Db, Error> {
+    let entropy = Arc::new(SeededEntropy::new(seed));
+    options().open_on(storage, entropy, Arc::new(ManualClock::new()), PATH)
+}
+
+impl Session {
+    /// Nothing opened yet; calls go through `storage`, which ends at `sim`.
+    pub fn new(workload: &Workload, sim: SimDisk, storage: Arc<dyn Storage>) -> Self {
+        Self {
+            sim,
+            storage,
+            db: None,
+            timeline: Timeline::new(),
+            snapshots: VecDeque::new(),
+            workload: workload.clone(),
+            entropy: Arc::new(SeededEntropy::new(7)),
+            steps_done: 0,
+        }
+    }
+
+    /// Creates the database with the workload's retention.
+    pub fn create(&mut self) -> Result<(), Error> {
+        let db = options()
+            .history(self.workload.history())
+            .log_retention(self.workload.log_retention())
+            .open_on(
+                Arc::clone(&self.storage),
+                Arc::clone(&self.entropy) as Arc<dyn Entropy>,
+                Arc::new(ManualClock::new()),
+                PATH,
+            )?;
+        self.db = Some(db);
+        self.timeline.created = Some(self.sim.op_count());
+        Ok(())
+    }
+
+    fn db(&self) -> &Db {
+        self.db.as_ref().expect("the session is open")
+    }
+
+    fn model(&self) -> &Arc<Rows> {
+        self.timeline.models.last().expect("genesis is always there")
+    }
+
+    /// Says that everything committed so far is durable now.
+    fn acknowledge(&mut self) {
+        self.timeline.acked.push((self.sim.op_count(), self.timeline.last()));
+    }
+
+    /// Does one step. An error leaves the timeline right: a commit that failed counts as issued.
+    pub fn step(&mut self, step: Step) -> Result<(), Error> {
+        self.steps_done += 1;
+        let salt = self.steps_done;
+        let short = |n: u64| (key(n), value(salt, n, 20));
+        let long = |n: u64| (key(n), value(salt, n, 4_000 + (salt * 7_919 + n) as usize % 40_000));
+        match step.0 {
+            'p' => self.put(vec![short(salt % 12)], Durability::Immediate),
+            'e' => self.put(vec![short(salt % 12)], Durability::Eventual),
+            'P' => self.put(vec![long(salt % 14)], Durability::Immediate),
+            'E' => self.put(vec![long(salt % 14)], Durability::Eventual),
+            'b' => self.put((0..5).map(|n| short(salt + n * 3)).collect(), Durability::Immediate),
+            'f' => {
+                let rows = (0..60).map(|n| (key(100 + salt * 17 + n), value(salt, n, 700)));
+                self.put(rows.collect(), Durability::Immediate)
+            }
+            'G' => {
+                let rows = (0..40).map(|n| (key(500 + n), value(salt, n, 40_000)));
+                self.put(rows.collect(), Durability::Immediate)
+            }
+            'm' => {
+                let target = self.nth_key(salt);
+                let row = target.map_or_else(|| short(0), |key| (key, value(salt, 1, 900)));
+                self.put(vec![row], Durability::Immediate)
+            }
+            'd' => self.delete(salt),
+            'r' => self.delete_range(salt),
+            'a' => {
+                let mut txn = self.db().begin_write()?;
+                txn.put(key(3), value(salt, 3, 5_000))?;
+                txn.del(key(1))?;
+                txn.abort();
+                Ok(())
+            }
+            'z' => {
+                let id = self.db().begin_write()?.commit()?;
+                assert_eq!(id.get(), self.timeline.last(), "an empty commit takes no id");
+                self.acknowledge();
+                Ok(())
+            }
+            's' => {
+                self.db().sync()?;
+                self.acknowledge();
+                Ok(())
+            }
+            'k' => {
+                self.db().checkpoint()?;
+                self.acknowledge();
+                Ok(())
+            }
+            'o' => {
+                let snapshot = self.db().begin_read()?;
+                assert_eq!(
+                    snapshot.txn_id().get(),
+                    self.timeline.last(),
+                    "begin_read sees the last commit"
+                );
+                let model = Arc::clone(self.model());
+                self.snapshots.push_back((snapshot, model));
+                Ok(())
+            }
+            'c' => match self.snapshots.pop_front() {
+                Some((snapshot, model)) => same_rows(&snapshot, &model)
+                    .map_err(|what| panic!("open snapshot {}: {what}", snapshot.txn_id())),
+                None => Ok(()),
+            },
+            'x' => self.reopen(),
+            'C' => self.compact(),
+            'v' => {
+                let report = self.db().verify()?;
+                assert!(report.problems.is_empty(), "verify: {:?}", report.problems);
+                Ok(())
+            }
+            other => panic!("unknown step {other:?}"),
+        }
+    }
+
+    /// The key that `salt` lands on, if there are rows.
+    fn nth_key(&self, salt: u64) -> Option<Vec<u8>> {
+        let rows = self.model();
+        let at = (salt * 31) as usize % rows.len().max(1);
+        rows.keys().nth(at).cloned()
+    }
+
+    fn put(&mut self, rows: Vec<(Vec<u8>, Vec<u8>)>, durability: Durability) -> Result<(), Error> {
+        let mut after = Rows::clone(self.model());
+        let mut txn = self.db().begin_write()?;
+        for (key, value) in rows {
+            txn.put(&key, &value)?;
+            after.insert(key, value);
+        }
+        self.commit(txn, after, durability)
+    }
+
+    fn delete(&mut self, salt: u64) -> Result<(), Error> {
+        let Some(target) = self.nth_key(salt) else { return Ok(()) };
+        let mut after = Rows::clone(self.model());
+        let mut txn = self.db().begin_write()?;
+        assert!(txn.del(&target)?, "the model has this row");
+        after.remove(&target);
+        self.commit(txn, after, Durability::Immediate)
+    }
+
+    fn delete_range(&mut self, salt: u64) -> Result<(), Error> {
+        let (Some(a), Some(b)) = (self.nth_key(salt), self.nth_key(salt * 3 + 1)) else {
+            return Ok(());
+        };
+        let (start, end) = if a < b { (a, b) } else { (b, a) };
+        let mut after = Rows::clone(self.model());
+        let before = after.len();
+        after.retain(|key, _| *key < start || *key >= end);
+        let mut txn = self.db().begin_write()?;
+        let gone = txn.del_range(start..end)?;
+        assert_eq!(gone as usize, before - after.len(), "rows removed by a range");
+        if gone == 0 {
+            txn.abort();
+            return Ok(());
+        }
+        self.commit(txn, after, Durability::Immediate)
+    }
+
+    fn commit(
+        &mut self,
+        txn: northstar_engine::WriteTxn,
+        after: Rows,
+        durability: Durability,
+    ) -> Result<(), Error> {
+        let next = self.timeline.last() + 1;
+        self.timeline.issued.push(self.sim.op_count());
+        self.timeline.models.push(Arc::new(after));
+        match txn.commit_with(durability) {
+            Ok(id) => {
+                assert_eq!(id.get(), next, "ids rise by one");
+                if durability == Durability::Immediate {
+                    self.acknowledge();
+                }
+                Ok(())
+            }
+            Err(Error::OutOfSpace) => {
+                // Nothing was chained: the id is free again.
+                self.timeline.issued.pop();
+                self.timeline.models.pop();
+                Err(Error::OutOfSpace)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), Error> {
+        self.snapshots.clear();
+        if let Some(db) = self.db.take() {
+            db.close()?;
+            self.acknowledge();
+        }
+        let seed = self.entropy.next_u64();
+        let db = open(Arc::clone(&self.storage), seed)?;
+        let id = db.begin_read()?.txn_id().get();
+        assert_eq!(id, self.timeline.last(), "reopening after close loses nothing");
+        self.db = Some(db);
+        Ok(())
+    }
+
+    fn compact(&mut self) -> Result<(), Error> {
+        let before = self.sim.op_count();
+        let result = self.db().compact();
+        // Relocations are commits of their own that change no content.
+        let latest = self.db().begin_read()?.txn_id().get();
+        while self.timeline.last() < latest {
+            let model = Arc::clone(self.model());
+            self.timeline.issued.push(before);
+            self.timeline.models.push(model);
+        }
+        result.map(drop)
+    }
+
+    /// The latest state is the model's.
+    pub fn check_latest(&self) -> Result<(), String> {
+        let snapshot = self.db().begin_read().map_err(|error| error.to_string())?;
+        let id = snapshot.txn_id().get();
+        if id != self.timeline.last() {
+            return Err(format!("the latest state is {id}, not {}", self.timeline.last()));
+        }
+        same_rows(&snapshot, self.model())
+    }
+
+    /// Leaves as a process does that is killed: no close, no checkpoint.
+    pub fn kill(mut self) -> (Trace, Timeline) {
+        let trace = self.sim.trace();
+        self.sim.power_off();
+        self.snapshots.clear();
+        self.db = None;
+        (trace, self.timeline)
+    }
+}
+
+/// Runs a workload on a healthy disk. What goes wrong there is a bug in itself.
+pub fn run(workload: &Workload) -> Run {
+    let sim = SimDisk::new().with_sector_bytes(workload.sector_bytes());
+    let mut session = Session::new(workload, sim.clone(), Arc::new(sim.clone()));
+    session.create().unwrap_or_else(|error| panic!("{workload}: create: {error}"));
+    let mut step_starts = Vec::new();
+    for (index, step) in workload.steps.iter().enumerate() {
+        step_starts.push(sim.op_count());
+        sim.mark(format!("step {index} {}", step.0));
+        let done = session.step(*step);
+        done.unwrap_or_else(|error| panic!("{workload}: step {index} {}: {error}", step.0));
+    }
+    step_starts.push(sim.op_count());
+    session.check_latest().unwrap_or_else(|what| panic!("{workload}: at the end: {what}"));
+    let (trace, timeline) = session.kill();
+    Run { workload: workload.clone(), trace, timeline, step_starts }
+}
+
+/// Keys of several lengths: mostly short, one empty, one as long as allowed.
+pub fn key(n: u64) -> Vec<u8> {
+    match n {
+        3 => Vec::new(),
+        5 => vec![b'L'; 4096],
+        7 => [b"k07".as_slice(), &[b'x'; 600]].concat(),
+        _ => format!("k{n:04}").into_bytes(),
+    }
+}
+
+/// A value that no other step wrote.
+pub fn value(salt: u64, n: u64, bytes: usize) -> Vec<u8> {
+    let head = format!("v{salt}/{n}/");
+    head.bytes().cycle().take(bytes).collect()
+}
+
+/// Whether a snapshot holds exactly these rows, read in every way there is.
+pub fn same_rows(snapshot: &ReadTxn, model: &Rows) -> Result<(), String> {
+    let told = |error: Error| format!("reading fails: {error}");
+    if snapshot.len() != model.len() as u64 {
+        return Err(format!("len() is {}, not {}", snapshot.len(), model.len()));
+    }
+    let mut expected = model.iter();
+    for row in snapshot.iter().map_err(told)? {
+        let (key, value) = row.map_err(told)?;
+        match expected.next() {
+            Some((k, v)) if k[..] == *key && v[..] == *value => {}
+            other => return Err(row_differs("forward scan", &key, other)),
+        }
+    }
+    if let Some((key, _)) = expected.next() {
+        return Err(format!("forward scan ends before key {}", key.escape_ascii()));
+    }
+    let mut expected = model.iter().rev();
+    for row in snapshot.iter().map_err(told)?.rev() {
+        let (key, value) = row.map_err(told)?;
+        match expected.next() {
+            Some((k, v)) if k[..] == *key && v[..] == *value => {}
+            other => return Err(row_differs("reverse scan", &key, other)),
+        }
+    }
+    if let Some((key, _)) = expected.next() {
+        return Err(format!("reverse scan ends before key {}", key.escape_ascii()));
+    }
+    for (key, value) in model {
+        let found = snapshot.get(key).map_err(told)?;
+        if found.as_deref() != Some(&value[..]) {
+            return Err(format!("get({}) gives another value", short(key)));
+        }
+    }
+    for n in 0..20 {
+        let absent = format!("k{n:04}absent");
+        if snapshot.get(absent.as_bytes()).map_err(told)?.is_some() {
+            return Err(format!("get({absent}) finds a row"));
+        }
+    }
+    Ok(())
+}
+
+fn row_differs(how: &str, key: &[u8], expected: Option<(&Vec<u8>, &Vec<u8>)>) -> String {
+    match expected {
+        None => format!("{how}: a row too many, key {}", short(key)),
+        Some((k, _)) if k[..] == *key => format!("{how}: another value under {}", short(key)),
+        Some((k, _)) => format!("{how}: key {} where {} belongs", short(key), short(k)),
+    }
+}
+
+fn short(key: &[u8]) -> String {
+    let head = key[..key.len().min(24)].escape_ascii();
+    if key.len() > 24 { format!("{head}.. ({} bytes)", key.len()) } else { head.to_string() }
+}
