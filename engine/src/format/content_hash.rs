@@ -4,6 +4,9 @@
 //! value, and at the end the number of rows (u64). Bytes: `spec/content_hash_v0.md`. It compares
 //! states; it is no seal against an attacker.
 
+#[cfg(test)]
+mod tests;
+
 const OFFSET_BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
 const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
 
