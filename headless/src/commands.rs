@@ -11,9 +11,11 @@ pub mod get;
 pub mod hash;
 pub mod history;
 pub mod load;
+pub mod logdump;
 pub mod man;
 pub mod put;
 pub mod queue;
+pub mod replay;
 pub mod scan;
 
 use crate::{

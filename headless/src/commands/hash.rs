@@ -47,7 +47,7 @@ impl Hash {
 }
 
 /// The hash of all rows, and how many there are.
-fn content_hash(txn: &ReadTxn) -> Result<(String, u64)> {
+pub(super) fn content_hash(txn: &ReadTxn) -> Result<(String, u64)> {
     let mut hasher = ContentHasher::default();
     let mut rows = 0;
     let mut cursor = txn.cursor()?;
