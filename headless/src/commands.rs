@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod cartridge;
+pub mod check;
 pub mod compact;
 pub mod completions;
 pub mod del;

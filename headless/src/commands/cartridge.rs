@@ -227,3 +227,14 @@ impl Verify {
         Ok(Exit::Done)
     }
 }
+
+/// Every checksum of a cartridge, and every rule of its type where that is known.
+///
+/// # Errors
+/// `Corrupt`, with the rule.
+pub(super) fn check(cartridge: &Cartridge) -> northstar_engine::Result<()> {
+    match Kind::of(cartridge) {
+        Ok(kind) => kind.check(cartridge),
+        Err(_) => cartridge.verify_sections(),
+    }
+}

@@ -4,6 +4,7 @@
 mod fields;
 mod meta;
 mod page;
+mod space;
 mod tree;
 
 use super::shown;
@@ -46,6 +47,10 @@ enum What {
         #[arg(long, value_name = "N")]
         depth: Option<usize>,
     },
+    /// Free, retired and orphaned pages
+    Freelist,
+    /// What the pages of the file are used for
+    Stats,
 }
 
 impl Dump {
@@ -57,6 +62,8 @@ impl Dump {
             What::Meta => meta::run(&source, self.json, out),
             What::Page { id } => page::run(&source, id, self.json, out),
             What::Tree { depth } => tree::run(&source, depth, self.json, out),
+            What::Freelist => space::freelist(&source, self.json, out),
+            What::Stats => space::stats(&source, self.json, out),
         }
     }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsString,
     io::BufRead,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -300,7 +300,7 @@ impl Add {
     }
 
     /// Adds tasks in batches, each one transaction; ids are printed once they are durable.
-    fn add_lines(&self, path: &PathBuf, out: &mut Out) -> Result<Exit> {
+    fn add_lines(&self, path: &Path, out: &mut Out) -> Result<Exit> {
         let mut reader = super::open_input(path)?;
         let queue = self.patience.open(&self.db, true)?;
         let (mut line, mut number, mut ended) = (Vec::new(), 0_u64, false);
