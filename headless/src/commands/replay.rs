@@ -11,7 +11,7 @@ use crate::{
 use clap::Args;
 use color_eyre::eyre::{Result, WrapErr};
 use northstar_engine::{
-    Db, Durability, Error, Options, TxnId,
+    Db, Durability, Error, Lsn, Options, TxnId,
     disk::{Storage, file::RealStorage},
     format::op::Op,
     log::{Chain, LogPaths, Scanner, Transactions, replay::MemoryState},
@@ -86,7 +86,9 @@ impl Replay {
             if txn_id != at.next() {
                 return Err(out_of_reach(txn_id, at, self.base.is_some()).into());
             }
-            target.apply(&mut transactions).wrap_err_with(|| format!("transaction {txn_id}"))?;
+            target
+                .apply(&mut transactions, transaction.lsn)
+                .wrap_err_with(|| format!("transaction {txn_id}"))?;
             at = txn_id;
             count += 1;
         }
@@ -136,7 +138,7 @@ fn start_memory(base: Option<Db>) -> Result<(Target, TxnId)> {
         at = txn.txn_id();
         for row in txn.iter()? {
             let (key, value) = row?;
-            state.apply(Op::Put { key: &key, value: &value })?;
+            state.apply(Op::Put { key: &key, value: &value }, Lsn::default())?;
         }
     }
     Ok((Target::Memory(state), at))
@@ -155,9 +157,9 @@ fn start_database(path: &Path, base: Option<Db>) -> Result<(Target, TxnId)> {
 
 impl Target {
     /// Applies the operations of the transaction that was read last.
-    fn apply(&mut self, transactions: &mut Transactions) -> Result<()> {
+    fn apply(&mut self, transactions: &mut Transactions, lsn: Lsn) -> Result<()> {
         match self {
-            Self::Memory(state) => transactions.ops(&mut |op| state.apply(op))?,
+            Self::Memory(state) => transactions.ops(&mut |op| state.apply(op, lsn))?,
             Self::Database(db) => {
                 let mut txn = db.begin_write()?;
                 transactions.ops(&mut |op| {

@@ -119,7 +119,7 @@ impl<'a> Show<'a> {
     pub(super) fn disorder(&mut self, last: TxnId, record: &RecordView) -> Result<()> {
         let place = northstar_engine::Place::Lsn(record.lsn);
         let (expected, found) = (last.next(), record.txn_id);
-        self.problem(&Corrupt::at(place, "LOG-9", format_args!("transaction {expected}"), found))
+        self.problem(&Corrupt::at(place, "LOG-8", format_args!("transaction {expected}"), found))
     }
 
     pub(super) fn record(
