@@ -1,217 +1,242 @@
 //! The database handle: opening, transactions, care of the file.
+//!
+//! Everything a user calls starts here. Reading order: how it is opened (`open`, `create`, `replay`),
+//! how pages reach the disk (`checkpoint`, `chains`, `space`), what runs by itself (`background`), and
+//! what can be done with an open database.
 
+mod background;
+mod backup;
+mod chains;
+mod checkpoint;
+mod commits;
+mod compact;
+mod create;
+mod diff;
+mod open;
 pub mod options;
+mod replay;
+mod shared;
+mod space;
 pub mod stats;
+mod time_travel;
+mod verify;
 
-use crate::error::Result;
-use crate::ids::TxnId;
-use crate::txn::{read::ReadTxn, write::WriteTxn};
+pub use crate::txn::Origin;
+pub use crate::txn::event::{CheckpointStep, Event, Observer};
+pub use commits::{CommitOp, CommitRecord, Commits, Follow};
+pub use compact::CompactReport;
+pub use diff::{Change, Diff};
 pub use options::{Durability, History, LogRetention, Options};
 pub use stats::Stats;
-use std::{ops::RangeBounds, path::Path, time::Duration};
+pub use time_travel::HistoryEntry;
+
+use crate::error::{Error, Result};
+use crate::ids::{FileUuid, Lsn, TxnId};
+use crate::inspect::Report;
+use crate::log::Chain;
+use crate::txn::core::Handle;
+use crate::txn::read::ReadTxn;
+use crate::txn::write::{Pass, WriteTxn};
+use shared::Shared;
+use std::{ops::RangeBounds, path::Path, sync::Arc, time::Duration};
 
 /// An open database. A cheap handle: clones share one database.
+///
+/// When the last handle, transaction and iterator is gone, the database closes as [`Db::close`]
+/// would, errors ignored; an open write transaction is discarded, never committed.
+///
+/// ```
+/// use northstar_engine::Options;
+/// let db = Options::new().open_in_memory()?;
+/// let mut w = db.begin_write()?;
+/// w.put(b"greeting", b"hello")?;
+/// let id = w.commit()?;
+/// let r = db.begin_read()?;
+/// assert_eq!(r.get(b"greeting")?.as_deref(), Some(&b"hello"[..]));
+/// assert_eq!(r.txn_id(), id);
+/// # Ok::<(), northstar_engine::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct Db {}
+pub struct Db {
+    // Dropped in this order: the handle closes the database that `shared` holds.
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) shared: Arc<Shared>,
+}
 
 impl Db {
     /// Opens `path` with the default [`Options`].
+    ///
+    /// # Errors
+    /// As [`Options::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Options::new().open(path)
     }
-    /// The latest state. Never blocks and is never blocked.
+
+    /// The latest state. Never blocks and is never blocked. Cost: a few atomic operations.
+    ///
+    /// # Errors
+    /// `InvalidArgument` once the database is closed.
+    #[inline]
     pub fn begin_read(&self) -> Result<ReadTxn> {
-        todo!()
+        ReadTxn::begin(&self.handle)
     }
-    /// Exactly the state `txn_id`.
+
+    /// Exactly the state `txn_id`: one that the history keeps, or one that the log covers, which is
+    /// then rebuilt in memory ([`ReadTxn::origin`] tells).
+    ///
+    /// # Errors
+    /// `SnapshotNotFound` with the states that can be opened; those of reading.
     pub fn begin_read_at(&self, txn_id: TxnId) -> Result<ReadTxn> {
-        let _ = txn_id;
-        todo!()
+        time_travel::begin_read_at(&self.handle, &self.shared, txn_id)
     }
+
     /// Starts the one write transaction.
+    ///
+    /// # Errors
+    /// `WriteBusy` while another writer lives or waits; `ReadOnly`, `Poisoned`; `InvalidArgument`
+    /// once closed and in a forked child; `Corrupt` when the free space contradicts the tree.
     pub fn begin_write(&self) -> Result<WriteTxn> {
-        todo!()
+        self.begin_write_when(|| self.handle.gate.try_enter())
     }
-    /// Waits in line for the write transaction.
+
+    /// Waits in line for the write transaction, at most `timeout`. Nobody who came later is let in
+    /// before.
+    ///
+    /// # Errors
+    /// `WriteBusy` when the time is up; else as [`Self::begin_write`].
     pub fn begin_write_timeout(&self, timeout: Duration) -> Result<WriteTxn> {
-        let _ = timeout;
-        todo!()
+        self.begin_write_when(|| self.handle.gate.enter_within(timeout))
     }
-    /// All earlier Eventual commits are durable on return.
+
+    fn begin_write_when(&self, enter: impl FnOnce() -> bool) -> Result<WriteTxn> {
+        self.handle.check_writable()?;
+        space::prepare(&self.shared)?;
+        if !enter() {
+            return Err(Error::WriteBusy);
+        }
+        WriteTxn::begin(Pass::new(Arc::clone(&self.handle)))
+    }
+
+    /// All earlier Eventual commits are durable on return. One sync, or none when they are already.
+    ///
+    /// # Errors
+    /// `Io` when the sync failed, and `Poisoned` from then on; `ReadOnly`.
     pub fn sync(&self) -> Result<()> {
-        todo!()
+        self.handle.sync_all()
     }
-    /// Pages and meta on disk, log trimmed per retention.
+
+    /// Pages and meta on disk, log trimmed per retention. Does nothing when nothing has changed.
+    /// Writers go on meanwhile.
+    ///
+    /// # Errors
+    /// `OutOfSpace` when the disk is full: nothing changed, try again. `Io`, and `Poisoned` from then
+    /// on; `ReadOnly`.
     pub fn checkpoint(&self) -> Result<()> {
-        todo!()
+        self.handle.sync_all()?;
+        self.shared.checkpoint_if_needed()
     }
-    /// What changed between two states, in key order.
+
+    /// What changed between two states, in key order: what leads from `from` to `to`, which may be
+    /// the older one. Skips what both share, so its cost follows the change.
+    ///
+    /// # Errors
+    /// `SnapshotNotFound` when one of them cannot be opened; those of reading.
     pub fn diff(&self, from: TxnId, to: TxnId) -> Result<Diff> {
-        let _ = (from, to);
-        todo!()
+        Ok(Diff::new(self.begin_read_at(from)?, self.begin_read_at(to)?))
     }
-    /// The durable commit stream, finite.
+
+    /// The durable commit stream, finite: commits of `range` that are durable now, in order.
+    ///
+    /// # Errors
+    /// `SnapshotNotFound` when the log does not reach back to the first; `Corrupt`, `Io`.
     pub fn commits(&self, range: impl RangeBounds<TxnId>) -> Result<Commits> {
-        let _ = range.start_bound();
-        todo!()
+        let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+        Commits::open(&self.handle, &self.shared, bounds)
     }
-    /// The durable commit stream; `next` waits for commits to come, up to `patience` each time.
+
+    /// The durable commit stream from `from` on; `next` waits for commits to come, up to `patience`
+    /// each time, and can be asked again after a `None`.
+    ///
+    /// # Errors
+    /// As [`Self::commits`].
     pub fn follow(&self, from: TxnId, patience: Duration) -> Result<Follow> {
-        let _ = (from, patience);
-        todo!()
+        Follow::open(&self.handle, &self.shared, from, patience)
     }
-    /// The openable states, oldest first.
+
+    /// The openable states, oldest first, the latest included.
+    ///
+    /// # Errors
+    /// `InvalidArgument` once the database is closed.
     pub fn history(&self) -> Result<Vec<HistoryEntry>> {
-        todo!()
+        time_travel::history(&self.handle)
     }
-    /// Checks every reachable page, the log and the free space.
-    pub fn verify(&self) -> Result<crate::inspect::Report> {
-        todo!()
+
+    /// Checks every reachable page, the log and the free space, while readers and writers go on.
+    ///
+    /// # Errors
+    /// `Io`. What is wrong with bytes is no error but a finding of the report.
+    pub fn verify(&self) -> Result<Report> {
+        verify::verify(&self.handle, &self.shared)
     }
-    /// Writes a consistent copy while writers go on.
+
+    /// Writes a consistent copy of the latest state while writers go on: compact, without history,
+    /// ready to be opened.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when `destination` exists; `Corrupt`, `Io`, `OutOfSpace`.
     pub fn backup(&self, destination: impl AsRef<Path>) -> Result<()> {
-        let _ = destination.as_ref();
-        todo!()
+        backup::backup(&self.handle, &self.shared, destination.as_ref())
     }
-    /// Gives space back to the file system while writers go on.
+
+    /// Gives space back to the file system while readers and writers go on. States that readers and
+    /// the history keep stay where they are.
+    ///
+    /// # Errors
+    /// As a commit and [`Self::checkpoint`].
     pub fn compact(&self) -> Result<CompactReport> {
-        todo!()
+        space::prepare_writable(&self.handle, &self.shared)?;
+        compact::compact(&self.handle, &self.shared)
     }
-    /// The file's identity.
-    pub fn uuid(&self) -> crate::ids::FileUuid {
-        todo!()
+
+    /// The file's identity, drawn when it was made. A backup has its source's.
+    pub fn uuid(&self) -> FileUuid {
+        self.shared.uuid
     }
-    /// Counters.
+
+    /// The resolved path of the database file.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Counters and gauges.
     pub fn stats(&self) -> Stats {
-        todo!()
+        stats::collect(&self.handle)
     }
-    /// Syncs, checkpoints and closes. [`crate::Error::Busy`] while transactions live.
+
+    /// Syncs, checkpoints and closes. Other handles answer `InvalidArgument` from then on.
+    ///
+    /// # Errors
+    /// `Busy` while transactions live: nothing happened, the database stays open. Else what the last
+    /// sync or checkpoint failed with; the file is let go of all the same.
     pub fn close(self) -> Result<()> {
-        todo!()
+        self.shared.close()
     }
 }
 
-/// One difference between two states.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The row is new, or has another value.
-    Put {
-        /// Its key.
-        key: Vec<u8>,
-        /// Its value in the later state.
-        value: Vec<u8>,
-    },
-    /// The row is gone.
-    Del {
-        /// Its key.
-        key: Vec<u8>,
-    },
-}
-
-/// Iterator over the changes between two states.
-#[derive(Debug)]
-pub struct Diff {}
-
-impl Iterator for Diff {
-    type Item = Result<Change>;
-    fn next(&mut self) -> Option<Self::Item> {
-        todo!()
+impl Shared {
+    /// The segments of the log as of now.
+    pub(crate) fn log_chain(&self) -> Result<Chain> {
+        match &self.core.log {
+            Some(log) => Ok(log.chain()),
+            None => Chain::discover(&self.place.storage, &self.log_paths),
+        }
     }
-}
 
-/// One durable commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitRecord {
-    /// The state it made.
-    pub txn_id: TxnId,
-    /// Where its record starts in the log.
-    pub lsn: crate::ids::Lsn,
-    /// Generation of the log segment it is in.
-    pub generation: u64,
-    /// The record's checksum: with TxnId, LSN and generation it identifies the commit for ever.
-    pub crc: u32,
-    /// Whether it moved pages and changed no content.
-    pub relocate: bool,
-    /// What it did, in order.
-    pub ops: Vec<CommitOp>,
-}
-
-/// One operation of a commit, owned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CommitOp {
-    /// Store a row.
-    Put {
-        /// Its key.
-        key: Vec<u8>,
-        /// Its value.
-        value: Vec<u8>,
-    },
-    /// Remove a row.
-    Del {
-        /// Its key.
-        key: Vec<u8>,
-    },
-    /// Remove all rows with `start <= key < end`.
-    DelRange {
-        /// First key of the range.
-        start: Vec<u8>,
-        /// First key behind the range; `None` for no bound.
-        end: Option<Vec<u8>>,
-        /// How many rows that removed.
-        count: u64,
-    },
-}
-
-/// Iterator over durable commits.
-#[derive(Debug)]
-pub struct Commits {}
-
-impl Iterator for Commits {
-    type Item = Result<CommitRecord>;
-    fn next(&mut self) -> Option<Self::Item> {
-        todo!()
+    /// Everything of the log below is durable. Read-only: as far as was replayed.
+    pub(crate) fn durable_lsn(&self) -> Lsn {
+        match &self.core.log {
+            Some(log) => log.progress().durable,
+            None => self.core.registry.visible().lsn,
+        }
     }
-}
-
-/// Iterator over durable commits that waits for more.
-#[derive(Debug)]
-pub struct Follow {}
-
-impl Iterator for Follow {
-    type Item = Result<CommitRecord>;
-    fn next(&mut self) -> Option<Self::Item> {
-        todo!()
-    }
-}
-
-/// A state that can be opened.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct HistoryEntry {
-    /// The state.
-    pub txn_id: TxnId,
-    /// Rows in it.
-    pub key_count: u64,
-    /// How it is opened: from its own pages, or by replay of the log.
-    pub origin: Origin,
-}
-
-/// How a snapshot came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// Its own pages.
-    Exact,
-    /// Rebuilt in memory from the log.
-    Replayed,
-}
-
-/// What a compact gave back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct CompactReport {
-    /// Bytes of the file before.
-    pub bytes_before: u64,
-    /// Bytes of the file after.
-    pub bytes_after: u64,
-    /// Pages that were moved.
-    pub pages_moved: u64,
 }

@@ -24,8 +24,8 @@ pub mod tree;
 pub mod txn;
 
 pub use db::{
-    Change, CommitOp, CommitRecord, Db, Durability, History, HistoryEntry, LogRetention, Options,
-    Origin, Stats,
+    Change, CheckpointStep, CommitOp, CommitRecord, Commits, CompactReport, Db, Diff, Durability,
+    Event, Follow, History, HistoryEntry, LogRetention, Observer, Options, Origin, Stats,
 };
 pub use txn::read::{Cursor, Range, ReadTxn, Value};
 pub use txn::write::WriteTxn;

@@ -1,0 +1,187 @@
+//! The inside of an open database: files, metas and the core that transactions share.
+//!
+//! Made by `db::open`; used by everything in `db`. Lives until the last handle is gone.
+//!
+//! Locks, in the order they may be taken: the writer gate, [`Shared::metas`], then the core's.
+
+use crate::db::background::Background;
+use crate::db::chains::ChainPages;
+use crate::db::open::Place;
+use crate::db::options::{LogRetention, Options};
+use crate::disk::{File, LockRange};
+use crate::error::{Error, Result};
+use crate::format::meta::Meta;
+use crate::ids::{FileUuid, TxnId};
+use crate::log::LogPaths;
+use crate::pager::FreeSpace;
+use crate::txn::core::Core;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) core: Arc<Core>,
+    pub(crate) place: Place,
+    /// The resolved path of the database file.
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) uuid: FileUuid,
+    pub(crate) log_paths: LogPaths,
+    pub(crate) options: Options,
+    metas: Mutex<Metas>,
+    /// What preparing the free space came to; unset before the first write.
+    pub(crate) space: OnceLock<Result<()>>,
+    pub(crate) background: Mutex<Option<Background>>,
+}
+
+/// A valid meta slot and what hangs on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) meta: Meta,
+    /// The pages of its bitmap, history and retired rows.
+    pub(crate) pages: ChainPages,
+    /// The states whose roots it names.
+    pub(crate) roots: Vec<TxnId>,
+}
+
+/// The two meta slots, and slots that were overwritten while a reader of another process uses them.
+#[derive(Debug)]
+pub(crate) struct Metas {
+    /// By slot number; `None` where the slot is not valid.
+    pub(crate) slots: [Option<Slot>; 2],
+    /// The sequence of the newest.
+    pub(crate) sequence: u64,
+    /// Rule 19: the chosen slot is written again and synced before the first checkpoint.
+    pub(crate) rewrite: bool,
+    /// Overwritten slots that foreign readers hold locks on (rule 22).
+    pub(crate) held: Vec<Slot>,
+    /// Free space that is not used because a foreign reader's roots are unknown (rule 22).
+    pub(crate) withheld: Option<FreeSpace>,
+    /// What the next meta stores.
+    pub(crate) history_limit: u64,
+    pub(crate) retention: LogRetention,
+    /// Numbers runs of checkpoints, backups and the like.
+    pub(crate) next_run: u64,
+}
+
+impl Metas {
+    /// The newest slot.
+    pub(crate) fn current(&self) -> &Slot {
+        match &self.slots[(self.sequence & 1) as usize] {
+            Some(slot) => slot,
+            None => unreachable!("the chosen slot is valid"),
+        }
+    }
+
+    /// The slot that the next checkpoint overwrites, when it is valid.
+    pub(crate) fn older(&self) -> Option<&Slot> {
+        self.slots[(self.sequence.wrapping_add(1) & 1) as usize].as_ref()
+    }
+
+    /// All slots whose content must stay: the valid ones and those held by foreign readers.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().flatten().chain(&self.held)
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(core: Arc<Core>, parts: Parts, metas: Metas) -> Arc<Self> {
+        Arc::new(Self {
+            core,
+            place: parts.place,
+            path: parts.path,
+            file: parts.file,
+            uuid: parts.uuid,
+            log_paths: parts.log_paths,
+            options: parts.options,
+            metas: Mutex::new(metas),
+            space: OnceLock::new(),
+            background: Mutex::new(None),
+        })
+    }
+
+    /// The metas, locked: one checkpoint at a time.
+    pub(crate) fn metas(&self) -> MutexGuard<'_, Metas> {
+        self.metas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops the background thread and waits for it.
+    pub(crate) fn stop_background(&self) {
+        let background = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(background);
+    }
+
+    /// Syncs, checkpoints and lets go of the file. Nothing works afterwards.
+    ///
+    /// # Errors
+    /// `Busy` while transactions live, and then nothing has happened; else what syncing and the
+    /// checkpoint failed with.
+    pub(crate) fn close(&self) -> Result<()> {
+        let core = &self.core;
+        if core.is_forked() {
+            // The files and their locks belong to the parent.
+            core.mark_closed();
+            return Ok(());
+        }
+        if core.log.is_none() {
+            if core.registry.readers() > 0 {
+                return Err(Error::Busy);
+            }
+            core.mark_closed();
+            return Ok(());
+        }
+        if !core.gate.try_enter() {
+            return Err(Error::Busy);
+        }
+        if core.registry.readers() > 0 {
+            core.gate.leave();
+            return Err(Error::Busy);
+        }
+        if !core.mark_closed() {
+            core.gate.leave();
+            return Ok(());
+        }
+        core.gate.leave();
+        self.stop_background();
+        let result = self.settle_for_close();
+        let unlocked = self.file.unlock(LockRange::Writer);
+        result.and(unlocked)
+    }
+
+    fn settle_for_close(&self) -> Result<()> {
+        let core = &self.core;
+        if core.is_poisoned() {
+            return Err(Error::Poisoned);
+        }
+        let log = core.log()?;
+        log.sync_all()?;
+        core.publish()?;
+        let visible = core.registry.visible().txn_id;
+        let stored = self.metas().current().meta.txn_id;
+        if visible != stored || self.settings_changed() {
+            self.checkpoint_now()?;
+        }
+        log.close()
+    }
+
+    /// Whether the options differ from what the newest meta stores.
+    pub(crate) fn settings_changed(&self) -> bool {
+        let metas = self.metas();
+        let meta = &metas.current().meta;
+        meta.history_last != metas.history_limit
+            || (meta.retention, meta.retention_bytes) != metas.retention.to_meta()
+    }
+}
+
+/// What a `Shared` is made of.
+pub(crate) struct Parts {
+    pub(crate) place: Place,
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) uuid: FileUuid,
+    pub(crate) log_paths: LogPaths,
+    pub(crate) options: Options,
+}
