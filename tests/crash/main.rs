@@ -9,8 +9,11 @@
 mod exhaustive;
 mod explore;
 mod faults;
+mod hostile;
 mod oracle;
+mod process;
 mod random;
 mod regressions;
 mod runner;
+mod sweep;
 mod workload;

@@ -16,17 +16,22 @@
 //! some R <= issued, or there is a typed error.
 
 use crate::{
-    runner::{Rows, Timeline, key, open, options, same_rows, value},
+    runner::{PATH, Rows, Timeline, key, open, options, same_rows, value},
     workload::Workload,
 };
 use northstar_engine::{
     CommitOp, Db, Error, TxnId,
-    disk::{ManualClock, SeededEntropy},
+    disk::{ManualClock, SeededEntropy, Storage},
     inspect::Severity,
+    log::{
+        Chain, LogPaths, Transactions,
+        replay::{MemoryState, replay as replay_all},
+    },
     sim::{SimDisk, SimImage, Trace},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     sync::Arc,
 };
 
@@ -91,6 +96,7 @@ fn check_unguarded(
         check_verify(&db)?;
         check_history(&db, expect, txn)?;
         check_stream(&db, expect.timeline, txn)?;
+        check_replay(&disk, expect.timeline, txn)?;
         let db = check_goes_on(db, &disk, &expect.timeline.models[txn as usize], txn)?;
         leave(db, &disk);
         let again = image.to_disk();
@@ -208,6 +214,37 @@ fn check_stream(db: &Db, timeline: &Timeline, txn: u64) -> Result<(), String> {
     Ok(())
 }
 
+/// Rule 5, without the database: the log alone leads to the same content.
+fn check_replay(disk: &SimDisk, timeline: &Timeline, txn: u64) -> Result<(), String> {
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    let paths = LogPaths::of_database(Path::new(PATH));
+    let chain = Chain::discover(&storage, &paths).map_err(|error| format!("the log: {error}"))?;
+    let reached = replay(chain, timeline)?;
+    // A log without a whole transaction leads nowhere: everything is in the pages.
+    if reached != txn && reached != 0 {
+        return Err(format!("the log replays to {reached}, the database opens at {txn}"));
+    }
+    Ok(())
+}
+
+/// Replays a log from its first whole transaction to its end; the transaction reached.
+pub fn replay(chain: Chain, timeline: &Timeline) -> Result<u64, String> {
+    let told = |error: Error| format!("replay of the log: {error}");
+    let first = Transactions::of(chain.clone()).map_err(told)?.next().map_err(told)?;
+    let Some(first) = first else { return Ok(0) };
+    let base = first.txn_id.get() - 1;
+    let rows = |txn: u64| timeline.models.get(txn as usize).map(|rows| Rows::clone(rows));
+    let start = rows(base).ok_or_else(|| format!("the log starts behind {base}"))?;
+    let mut state = MemoryState::from_rows(start);
+    let mut transactions = Transactions::of(chain).map_err(told)?;
+    let reached =
+        replay_all(&mut transactions, TxnId::new(base), None, &mut state).map_err(told)?;
+    if Some(state.rows()) != rows(reached.get()).as_ref() {
+        return Err(format!("the log replays to other rows than those of {reached}"));
+    }
+    Ok(reached.get())
+}
+
 pub fn apply(rows: &mut Rows, ops: &[CommitOp]) -> Result<(), String> {
     for op in ops {
         match op {
@@ -262,7 +299,7 @@ fn check_goes_on(db: Db, disk: &SimDisk, model: &Rows, txn: u64) -> Result<Db, S
             Arc::new(disk),
             Arc::new(SeededEntropy::new(3)),
             Arc::new(ManualClock::new()),
-            crate::runner::PATH,
+            PATH,
         )
         .map_err(told)?;
     let snapshot = db.begin_read().map_err(told)?;

@@ -86,6 +86,16 @@ pub fn open(storage: Arc<dyn Storage>, seed: u64) -> Result<Db, Error> {
 impl Session {
     /// Nothing opened yet; calls go through `storage`, which ends at `sim`.
     pub fn new(workload: &Workload, sim: SimDisk, storage: Arc<dyn Storage>) -> Self {
+        Self::with_seed(workload, sim, storage, 7)
+    }
+
+    /// The same with another identity.
+    pub fn with_seed(
+        workload: &Workload,
+        sim: SimDisk,
+        storage: Arc<dyn Storage>,
+        seed: u64,
+    ) -> Self {
         Self {
             sim,
             storage,
@@ -93,7 +103,7 @@ impl Session {
             timeline: Timeline::new(),
             snapshots: VecDeque::new(),
             workload: workload.clone(),
-            entropy: Arc::new(SeededEntropy::new(7)),
+            entropy: Arc::new(SeededEntropy::new(seed)),
             steps_done: 0,
         }
     }

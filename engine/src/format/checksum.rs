@@ -3,6 +3,7 @@
 //! Detects accidents, not attackers.
 
 use crate::ids::{FileUuid, Lsn, PageId};
+use crate::sabotage::{self, Switch};
 
 /// CRC of page `id` of file `uuid`: over the UUID, the page id and the page with its CRC field zero.
 ///
@@ -10,6 +11,7 @@ use crate::ids::{FileUuid, Lsn, PageId};
 pub fn page_crc(uuid: FileUuid, id: PageId, page: &[u8]) -> u32 {
     const CRC_END: usize = super::page::CRC_OFFSET + 4;
     let crc = crc32c::crc32c(&uuid.0);
+    let id = if sabotage::on(Switch::DropPageIdFromCrc) { PageId::default() } else { id };
     let crc = crc32c::crc32c_append(crc, &id.get().to_le_bytes());
     let crc = crc32c::crc32c_append(crc, page.get(..super::page::CRC_OFFSET).unwrap_or_default());
     let crc = crc32c::crc32c_append(crc, &[0; 4]);

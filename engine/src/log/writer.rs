@@ -27,6 +27,7 @@ use crate::format::log_record::{
 };
 use crate::ids::{FileUuid, Lsn, TxnId};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES};
+use crate::sabotage::{self, Switch};
 use space::Space;
 use std::{
     collections::BTreeMap,
@@ -162,6 +163,9 @@ pub(super) fn sync_dir(
     counters: &Counters,
 ) -> Result<()> {
     count(&counters.dir_syncs, 1);
+    if sabotage::on(Switch::SkipDirSync) {
+        return Ok(());
+    }
     storage.sync_dir(&paths.directory())
 }
 
@@ -194,6 +198,9 @@ impl Device for Port {
     }
 
     fn sync(&self) -> Result<()> {
+        if sabotage::on(Switch::SkipLogSync) {
+            return Ok(());
+        }
         self.counters.sync(&*self.current().0, SyncKind::Data)
     }
 
