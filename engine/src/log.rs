@@ -25,3 +25,10 @@ pub use scan::{Record, Scanner, Tail};
 pub use segments::{Chain, LogPaths, Segment};
 pub use transactions::{Transaction, Transactions};
 pub use writer::{Appended, LogConfig, LogCounters, LogPin, LogWriter, Progress};
+
+#[cfg(all(test, feature = "sim"))]
+mod crash_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

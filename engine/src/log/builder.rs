@@ -193,6 +193,3 @@ impl RecordBuilder {
         Ok(appended)
     }
 }
-
-#[cfg(test)]
-mod tests;

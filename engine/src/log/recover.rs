@@ -372,6 +372,3 @@ impl Copier<'_> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -113,6 +113,3 @@ fn check_next(transactions: &mut Transactions, report: &mut LogReport) -> Result
     }
     Ok(true)
 }
-
-#[cfg(test)]
-mod tests;

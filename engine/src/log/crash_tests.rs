@@ -1,0 +1,279 @@
+//! The log on the simulated disk: every crash state of every moment, every failed call.
+//!
+//! What must hold afterwards: no acknowledged transaction is lost, the state is that of one
+//! transaction, and recovering once more, or being interrupted while recovering, changes nothing.
+
+use super::LogConfig;
+use super::testing::*;
+use crate::disk::Storage;
+use crate::error::Error;
+use crate::sim::{
+    Call, CrashPoint, Fault, FaultDisk, Model, Persisted, Repeat, Rule, Search, SimDisk, SimImage,
+};
+use std::sync::Arc;
+
+/// A record or two fill a segment.
+const TINY: LogConfig =
+    LogConfig { segment_bytes_min: 4096, segment_bytes_max: 8192, prepare_bytes: 1024 };
+
+fn search(model: Model) -> Search {
+    Search { exhaustive_bits: 6, samples: 6, spread_max: 40, ..Search::new(model) }
+}
+
+/// Runs `commits` commits; `acked(op)` afterwards tells which transaction was acknowledged when.
+struct Run {
+    disk: SimDisk,
+    /// Operation count of the disk when each transaction, from 0 on, was acknowledged.
+    acked_at: Vec<usize>,
+    issued: u64,
+}
+
+impl Run {
+    /// On `image`: opens or creates the log, commits, sometimes without waiting, trims nothing.
+    fn on(image: &SimImage, commits: u64, seed: u64) -> Self {
+        let disk = image.to_disk();
+        let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+        let exists = storage.exists(&paths().active()).expect("asked");
+        let mut db = if exists {
+            LogDb::open(&storage, TINY, seed).expect("opened").0
+        } else {
+            LogDb::create(&storage, TINY).expect("created")
+        };
+        let mut acked_at = vec![disk.op_count(); db.txn as usize + 1];
+        for index in 0..commits {
+            let appended = db.append(&ops_of(db.txn + 1)).expect("appended");
+            match index % 4 {
+                2 => db.log.wait_written(appended.end_lsn).expect("written"),
+                _ => {
+                    db.log.wait_durable(appended.end_lsn).expect("durable");
+                    acked_at.resize(db.txn as usize + 1, disk.op_count());
+                }
+            }
+            if index % 5 == 4 {
+                db.log.prove_idle(crate::ids::TxnId::new(db.txn)).expect("proved");
+            }
+        }
+        Self { disk, acked_at, issued: db.txn }
+    }
+
+    fn acked(&self, op: usize) -> u64 {
+        self.acked_at.iter().rposition(|&at| at <= op).unwrap_or(0) as u64
+    }
+}
+
+/// Opens what a crash left; checks it against the model, commits twice more and opens again. Gives
+/// the disk as the open left it.
+fn check(
+    name: &str,
+    image: &SimImage,
+    acked: u64,
+    issued: u64,
+    states: &[super::replay::MemoryState],
+) -> Option<(SimDisk, u64)> {
+    let disk = image.to_disk();
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    let has_log = !storage.list(&paths().directory(), "app.ns.log").expect("listed").is_empty();
+    let whole = has_log && discover(&storage).is_ok_and(|chain| chain.newest().is_some());
+    if !whole && acked == 0 {
+        // Power was lost while the log was created: the database has no name yet either.
+        return None;
+    }
+    let (mut db, recovery) =
+        LogDb::open(&storage, TINY, 77).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let reached = db.txn;
+    assert!(
+        acked <= reached && reached <= issued,
+        "{name}: {acked} <= {reached} <= {issued}: {recovery:?}"
+    );
+    assert_eq!(db.state, states[reached as usize], "{name}");
+    let opened = SimDisk::from_image(&disk.visible());
+    for _ in 0..2 {
+        db.commit().unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    let (again, _) =
+        LogDb::open(&storage, TINY, 78).unwrap_or_else(|error| panic!("{name}, again: {error}"));
+    assert_eq!((again.txn, &again.state), (reached + 2, &states[reached as usize + 2]), "{name}");
+    drop(opened);
+    Some((disk, reached))
+}
+
+fn every_state(point: &CrashPoint, model: Model, mut visit: impl FnMut(usize, &SimImage)) {
+    for state in point.states(&search(model)) {
+        visit(state.choice, &state.image);
+    }
+}
+
+#[test]
+fn no_crash_loses_an_acknowledged_transaction() {
+    let states = models(40);
+    let run = Run::on(&SimImage::new(), 14, 1);
+    let trace = run.disk.trace();
+    let mut tried = 0;
+    for point in trace.crash_points(0) {
+        for model in Model::HONEST {
+            every_state(&point, model, |choice, image| {
+                tried += 1;
+                let name = format!(
+                    "{model} at {} ({}), choice {choice}",
+                    point.at(),
+                    trace.describe(point.at())
+                );
+                check(&name, image, run.acked(point.at()), run.issued, &states);
+            });
+        }
+    }
+    assert!(tried > 1000, "{tried} states");
+}
+
+#[test]
+fn a_crash_during_recovery_loses_nothing_either() {
+    let states = models(40);
+    let run = Run::on(&SimImage::new(), 7, 1);
+    let trace = run.disk.trace();
+    let mut tried = 0;
+    // Moments late enough that there is a tail to recover; states that keep some of it.
+    for point in trace.crash_points(trace.len() / 2) {
+        let acked = run.acked(point.at());
+        let mut tails = Vec::new();
+        every_state(&point, Model::Subset, |_, image| tails.push(image.clone()));
+        tails.truncate(6);
+        for tail in tails {
+            let disk = tail.to_disk();
+            let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+            let (db, _) = LogDb::open(&storage, TINY, 5).expect("opened");
+            let reached = db.txn;
+            drop(db);
+            let recovering = disk.trace();
+            for inner in recovering.crash_points(0) {
+                let done = inner.at() == recovering.len();
+                for model in [Model::Subset, Model::Sectors, Model::Garbage, Model::Names] {
+                    every_state(&inner, model, |choice, image| {
+                        tried += 1;
+                        let name = format!(
+                            "recovery {} of crash {}, {model} choice {choice}",
+                            recovering.describe(inner.at()),
+                            point.at()
+                        );
+                        // Once recovery has returned, what it found counts as acknowledged.
+                        let acked = if done { reached } else { acked };
+                        check(&name, image, acked, run.issued, &states);
+                    });
+                }
+            }
+        }
+    }
+    assert!(tried > 500, "{tried} states");
+}
+
+#[test]
+fn a_failed_sync_is_never_followed_by_an_acknowledgement() {
+    let states = models(40);
+    let total = Run::on(&SimImage::new(), 12, 1).disk.sync_count();
+    for nth in 0..total {
+        for persisted in [Persisted::None, Persisted::Part(nth), Persisted::All] {
+            let name = format!("sync {nth}, {persisted:?}");
+            let disk = SimDisk::new();
+            disk.fail_sync(nth, persisted);
+            let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+            let Ok(mut db) = LogDb::create(&storage, TINY) else { continue };
+            let mut acked = 0;
+            let mut failed = false;
+            for _ in 0..12 {
+                match db.commit() {
+                    Ok(_) => {
+                        // Preparing the next segment may fail and leave the log as it was.
+                        assert!(!failed || db.log.poisoned().is_none(), "{name}: acknowledged");
+                        acked = db.txn;
+                    }
+                    Err(_) => failed = true,
+                }
+            }
+            assert!(failed, "{name}: the failure was told to someone");
+            let issued = db.txn;
+            drop(db);
+            let trace = disk.trace();
+            let point = trace.crash_at(trace.len());
+            for image in [point.image_none_kept(), point.image_all_kept()] {
+                check(&name, &image, acked, issued, &states);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failed_call_leaves_a_log_that_opens() {
+    let states = models(40);
+    let calls = [
+        Call::Open,
+        Call::Rename,
+        Call::Unlink,
+        Call::SyncDir,
+        Call::Write,
+        Call::Sync,
+        Call::SetLen,
+    ];
+    let mut struck = 0;
+    for call in calls {
+        for fault in [Fault::Eio, Fault::Enospc] {
+            for nth in 0..40 {
+                let name = format!("{call:?} {nth}: {fault:?}");
+                let disk = FaultDisk::new(SimDisk::new());
+                let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+                let mut db = LogDb::create(&storage, TINY).expect("created");
+                let file = String::new();
+                disk.inject(Rule { call, file, nth, repeat: Repeat::Once, fault });
+                let mut acked = 0;
+                for _ in 0..10 {
+                    if db.commit().is_ok() {
+                        acked = db.txn;
+                    }
+                }
+                if disk.hits() == 0 {
+                    break;
+                }
+                struck += 1;
+                if db.log.poisoned().is_some() {
+                    assert!(matches!(db.commit(), Err(Error::Poisoned)), "{name}: not poisoned");
+                }
+                let issued = db.txn;
+                drop(db);
+                let image = disk.inner().visible();
+                check(&name, &image, acked, issued, &states);
+            }
+        }
+    }
+    assert!(struck > 40, "{struck} faults struck");
+}
+
+#[test]
+fn a_full_disk_chains_nothing_and_goes_on_once_there_is_space() {
+    let states = models(200);
+    for capacity in (8192..40_000).step_by(1024) {
+        let name = format!("{capacity} bytes of disk");
+        let disk = SimDisk::new();
+        let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+        let mut db = LogDb::create(&storage, SMALL).expect("created");
+        disk.set_capacity(Some(capacity));
+        let mut full = false;
+        for _ in 0..60 {
+            match db.commit() {
+                Ok(_) => {}
+                Err(Error::OutOfSpace) => {
+                    full = true;
+                    break;
+                }
+                Err(other) => panic!("{name}: {other}"),
+            }
+        }
+        assert!(full, "{name}: filled up");
+        assert!(db.log.poisoned().is_none(), "{name}: retryable");
+        let acked = db.txn;
+        disk.set_capacity(None);
+        for _ in 0..20 {
+            db.commit().unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        drop(db);
+        let (again, _) = LogDb::open(&storage, SMALL, 4).expect(&name);
+        assert_eq!((again.txn, &again.state), (acked + 20, &states[acked as usize + 20]), "{name}");
+    }
+}
