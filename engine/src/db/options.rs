@@ -9,7 +9,6 @@ use crate::disk::{
 };
 use crate::error::Result;
 use crate::format::meta::Meta;
-use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::log::LogConfig;
 use crate::txn::event::Observer;
 pub use crate::txn::{Durability, History};
@@ -96,11 +95,7 @@ impl Default for Tuning {
     fn default() -> Self {
         Self {
             cells_max: None,
-            log: LogConfig {
-                segment_bytes_min: SEGMENT_BYTES_MIN,
-                segment_bytes_max: SEGMENT_BYTES_MAX,
-                prepare_bytes: 1 << 20,
-            },
+            log: LogConfig::default(),
             checkpoint_log_bytes: 256 << 20,
         }
     }

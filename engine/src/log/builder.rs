@@ -17,7 +17,6 @@ use crate::format::log_record::{
 };
 use crate::format::op::Op;
 use crate::ids::{Lsn, Pointer, TxnId};
-use crate::limits::RECORD_PAYLOAD_BYTES_MAX;
 
 /// Room in front of the operations.
 const FRONT_BYTES: usize = RecordHeader::BYTES + CommitHeader::BYTES;
@@ -104,7 +103,7 @@ impl RecordBuilder {
 
     fn push(&mut self, log: &LogWriter, op: Op<'_>) -> Result<()> {
         let payload = self.record.len() - RecordHeader::BYTES;
-        if self.op_count > 0 && payload + op.encoded_bytes() > RECORD_PAYLOAD_BYTES_MAX {
+        if self.op_count > 0 && payload + op.encoded_bytes() > log.config().payload_bytes_max {
             self.spill(log)?;
         }
         op.encode(&mut self.record);

@@ -6,18 +6,23 @@
 use super::LogConfig;
 use super::testing::*;
 use crate::disk::Storage;
+use crate::disk::entropy::mix;
 use crate::error::Error;
 use crate::sim::{
     Call, CrashPoint, Fault, FaultDisk, Model, Persisted, Repeat, Rule, Search, SimDisk, SimImage,
 };
 use std::sync::Arc;
 
-/// A record or two fill a segment.
-const TINY: LogConfig =
-    LogConfig { segment_bytes_min: 4096, segment_bytes_max: 8192, prepare_bytes: 1024 };
+/// Segments of 4 KiB of records, and records of one or two operations: chains and rotations abound.
+const TINY: LogConfig = LogConfig {
+    segment_bytes_min: 4096,
+    segment_bytes_max: 8192,
+    prepare_bytes: 1024,
+    payload_bytes_max: 250,
+};
 
 fn search(model: Model) -> Search {
-    Search { exhaustive_bits: 6, samples: 6, spread_max: 40, ..Search::new(model) }
+    Search { exhaustive_bits: 7, samples: 16, spread_max: 80, ..Search::new(model) }
 }
 
 /// Runs `commits` commits; `acked(op)` afterwards tells which transaction was acknowledged when.
@@ -42,14 +47,15 @@ impl Run {
         let mut acked_at = vec![disk.op_count(); db.txn as usize + 1];
         for index in 0..commits {
             let appended = db.append(&ops_of(db.txn + 1)).expect("appended");
-            match index % 4 {
-                2 => db.log.wait_written(appended.end_lsn).expect("written"),
+            match mix(seed ^ index) % 5 {
+                0 => {}
+                1 | 2 => db.log.wait_written(appended.end_lsn).expect("written"),
                 _ => {
                     db.log.wait_durable(appended.end_lsn).expect("durable");
                     acked_at.resize(db.txn as usize + 1, disk.op_count());
                 }
             }
-            if index % 5 == 4 {
+            if mix(seed ^ index ^ 99) % 4 == 0 {
                 db.log.prove_idle(crate::ids::TxnId::new(db.txn)).expect("proved");
             }
         }
@@ -128,7 +134,7 @@ fn no_crash_loses_an_acknowledged_transaction() {
 #[test]
 fn a_crash_during_recovery_loses_nothing_either() {
     let states = models(40);
-    let run = Run::on(&SimImage::new(), 7, 1);
+    let run = Run::on(&SimImage::new(), 12, 2);
     let trace = run.disk.trace();
     let mut tried = 0;
     // Moments late enough that there is a tail to recover; states that keep some of it.
@@ -242,7 +248,7 @@ fn a_failed_call_leaves_a_log_that_opens() {
             }
         }
     }
-    assert!(struck > 40, "{struck} faults struck");
+    assert!(struck > 35, "{struck} faults struck");
 }
 
 #[test]
@@ -255,7 +261,7 @@ fn a_full_disk_chains_nothing_and_goes_on_once_there_is_space() {
         let mut db = LogDb::create(&storage, SMALL).expect("created");
         disk.set_capacity(Some(capacity));
         let mut full = false;
-        for _ in 0..60 {
+        for _ in 0..150 {
             match db.commit() {
                 Ok(_) => {}
                 Err(Error::OutOfSpace) => {

@@ -18,9 +18,13 @@ use std::sync::Arc;
 
 pub(super) const UUID: FileUuid = FileUuid([7; 16]);
 
-/// Segments of one to four pages: a few records fill one.
-pub(super) const SMALL: LogConfig =
-    LogConfig { segment_bytes_min: 8192, segment_bytes_max: 16384, prepare_bytes: 2048 };
+/// Segments of one to three times 4 KiB of records: a few records fill one.
+pub(super) const SMALL: LogConfig = LogConfig {
+    segment_bytes_min: 8192,
+    segment_bytes_max: 16384,
+    prepare_bytes: 2048,
+    payload_bytes_max: 1 << 20,
+};
 
 pub(super) fn paths() -> LogPaths {
     LogPaths::of_database(Path::new("/d/app.ns"))

@@ -26,7 +26,9 @@ use crate::format::log_record::{
     CommitHeader, RECORD_MAGIC, RecordHeader, RecordPlace, RecordType, record_bytes, seal_record,
 };
 use crate::ids::{FileUuid, Lsn, TxnId};
-use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES};
+use crate::limits::{
+    RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
+};
 use crate::sabotage::{self, Switch};
 use space::Space;
 use std::{
@@ -48,6 +50,8 @@ pub struct LogConfig {
     pub segment_bytes_max: u64,
     /// Most bytes that are preallocated at a time.
     pub prepare_bytes: u64,
+    /// A payload that would grow past this is continued in another record.
+    pub payload_bytes_max: usize,
 }
 
 impl Default for LogConfig {
@@ -56,6 +60,7 @@ impl Default for LogConfig {
             segment_bytes_min: SEGMENT_BYTES_MIN,
             segment_bytes_max: SEGMENT_BYTES_MAX,
             prepare_bytes: 4 << 20,
+            payload_bytes_max: RECORD_PAYLOAD_BYTES_MAX,
         }
     }
 }
@@ -341,6 +346,11 @@ impl LogWriter {
         self.make_room(&mut appender, bytes)?;
         appender.reserved = bytes;
         Ok(())
+    }
+
+    /// The sizes it works with.
+    pub fn config(&self) -> LogConfig {
+        self.config
     }
 
     /// Appends a record of the one writer: `record` holds room for the header, then the payload.
