@@ -93,11 +93,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self {
-            cells_max: None,
-            log: LogConfig::default(),
-            checkpoint_log_bytes: 256 << 20,
-        }
+        Self { cells_max: None, log: LogConfig::default(), checkpoint_log_bytes: 256 << 20 }
     }
 }
 
