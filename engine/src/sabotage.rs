@@ -28,8 +28,6 @@ pub enum Switch {
     TrustPageCache,
     /// The log is trimmed up to the newer meta's position instead of the older one's.
     TrimToNewerMeta,
-    /// A torn meta slot is written again before a newer state is durable.
-    RewriteTornMeta,
     /// A damaged record is taken for the end of the log even where a later one proves it was durable.
     CorruptIsTorn,
     /// Nonce and birth of a page are not compared with its pointer.
@@ -38,7 +36,7 @@ pub enum Switch {
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::SkipLogSync,
         Self::SkipDataSync,
         Self::FlipMetaFirst,
@@ -49,7 +47,6 @@ impl Switch {
         Self::SkipDirSync,
         Self::TrustPageCache,
         Self::TrimToNewerMeta,
-        Self::RewriteTornMeta,
         Self::CorruptIsTorn,
         Self::TrustStalePage,
     ];

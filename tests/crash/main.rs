@@ -15,5 +15,6 @@ mod process;
 mod random;
 mod regressions;
 mod runner;
+mod sabotage;
 mod sweep;
 mod workload;

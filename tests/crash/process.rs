@@ -8,7 +8,7 @@
 use crate::runner::{Rows, same_rows};
 use northstar_engine::{
     Db, Durability, Error, History, LogRetention, Options,
-    disk::{Entropy, SeededEntropy},
+    disk::SeededEntropy,
 };
 use std::{
     io::{BufRead, BufReader, Write},

@@ -204,6 +204,12 @@ impl Session {
                 None => Ok(()),
             },
             'x' => self.reopen(),
+            'q' => {
+                let before = self.timeline.last();
+                self.die_and_reopen()?;
+                assert_eq!(self.timeline.last(), before, "what was written survives a kill");
+                Ok(())
+            }
             'C' => self.compact(),
             'v' => {
                 let report = self.db().verify()?;
@@ -296,6 +302,29 @@ impl Session {
         let id = db.begin_read()?.txn_id().get();
         assert_eq!(id, self.timeline.last(), "reopening after close loses nothing");
         self.db = Some(db);
+        Ok(())
+    }
+
+    /// The process dies, the machine goes on: everything written is seen again. What the new process
+    /// shows, it must have made durable.
+    pub fn die_and_reopen(&mut self) -> Result<(), Error> {
+        self.sim.power_off();
+        self.snapshots.clear();
+        self.db = None;
+        self.sim.power_on();
+        let db = open(Arc::clone(&self.storage), self.entropy.next_u64())?;
+        let id = db.begin_read()?.txn_id().get();
+        let (acked, _) = self.timeline.bounds(usize::MAX);
+        assert!(
+            (acked..=self.timeline.last()).contains(&id),
+            "after a kill {id} is shown, {acked} was acknowledged, {} called",
+            self.timeline.last()
+        );
+        // A commit that failed may be in or out; from now on that is settled.
+        self.timeline.models.truncate(id as usize + 1);
+        self.timeline.issued.truncate(id as usize + 1);
+        self.db = Some(db);
+        self.acknowledge();
         Ok(())
     }
 

@@ -32,17 +32,18 @@ pub const STEPS: &[(char, &str)] = &[
     ('o', "open a snapshot"),
     ('c', "check and close the oldest snapshot"),
     ('x', "close and open again"),
+    ('q', "die without a word and open again: what was not synced is in the page cache"),
     ('C', "compact"),
     ('v', "verify"),
 ];
 
 /// The steps of exhaustive sequences: one of each kind that does something different to the disk.
-pub const SHORT: &[char] = &['p', 'P', 'd', 'e', 's', 'k', 'o', 'x', 'C'];
+pub const SHORT: &[char] = &['p', 'P', 'd', 'e', 's', 'k', 'o', 'x', 'q', 'C'];
 
 /// Steps of random workloads; a letter that comes twice is twice as likely.
 const RANDOM: &[char] = &[
     'p', 'p', 'p', 'P', 'b', 'f', 'm', 'm', 'd', 'd', 'r', 'e', 'e', 'e', 'E', 'a', 'z', 's', 'k',
-    'k', 'o', 'c', 'x', 'C',
+    'k', 'o', 'c', 'x', 'q', 'C',
 ];
 
 /// A configuration and its steps.

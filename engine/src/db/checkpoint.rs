@@ -25,6 +25,7 @@ use crate::ids::{Lsn, PageId};
 use crate::limits::PAGE_BYTES;
 use crate::log::Position;
 use crate::pager::{FreeSpace, Run, WriteBack};
+use crate::sabotage::{self, Switch};
 use crate::txn::core::Counters;
 use crate::txn::event::{CheckpointStep, Event};
 use crate::txn::reclaim::{self, Keeper};
@@ -125,6 +126,9 @@ impl Checkpoint<'_> {
             }
             Phase::Reserve => {
                 self.reserve()?;
+                if sabotage::on(Switch::FlipMetaFirst) {
+                    self.write_slot(&self.next_meta())?;
+                }
                 let up_to = self.taken().state.txn_id;
                 self.phase = Phase::Pages(self.shared.core.pager.begin_write_back(up_to));
             }
@@ -138,7 +142,9 @@ impl Checkpoint<'_> {
             Phase::SyncData => {
                 // The log up to this state is durable before any meta says so (rule 3).
                 self.shared.core.log()?.wait_durable(self.taken().position.lsn)?;
-                self.sync(SyncKind::Full)?;
+                if !sabotage::on(Switch::SkipDataSync) {
+                    self.sync(SyncKind::Full)?;
+                }
                 self.tell(CheckpointStep::DataSynced);
                 self.phase = Phase::WriteMeta;
             }
@@ -299,7 +305,11 @@ impl Checkpoint<'_> {
         }
         let log = core.log()?;
         // Rule 12: never at or behind the older valid meta's position, or a foreign reader's.
-        let needed = self.metas.needed().map(|slot| slot.meta.log_lsn).min();
+        let needed = if sabotage::on(Switch::TrimToNewerMeta) {
+            Some(self.metas.current().meta.log_lsn)
+        } else {
+            self.metas.needed().map(|slot| slot.meta.log_lsn).min()
+        };
         let floor = needed.unwrap_or(Lsn::new(0)).get();
         let keep_from = match self.metas.retention {
             LogRetention::Recovery => floor,

@@ -386,6 +386,7 @@ fn content_after(
                 let bytes = &bytes[range.0..range.1];
                 match fates[index] {
                     Fate::Kept | Fate::Lost => content.write(bytes, *offset),
+                    _ if holds(&content, bytes, *offset) => {}
                     garbled => {
                         content
                             .write(&garbage(garbled, bytes.len(), *offset, file, files), *offset);
@@ -399,6 +400,13 @@ fn content_after(
         }
     }
     content
+}
+
+/// Whether these bytes are there already: writing them again puts nothing at risk.
+fn holds(content: &Content, bytes: &[u8], offset: u64) -> bool {
+    let mut there = vec![0; bytes.len()];
+    content.read(&mut there, offset);
+    there == bytes
 }
 
 fn garbage(

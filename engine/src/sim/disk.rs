@@ -148,6 +148,12 @@ impl SimDisk {
         self.world().powered = false;
     }
 
+    /// The disk works again. Off and on in a row is a process that was killed: its handles are gone,
+    /// what it wrote and did not sync is still in the page cache.
+    pub fn power_on(&self) {
+        self.world().powered = true;
+    }
+
     /// Operations so far: the number the next one gets.
     pub fn op_count(&self) -> usize {
         self.world().ops.len()

@@ -17,6 +17,7 @@
 
 use crate::format::chain::RetiredRow;
 use crate::ids::{PageId, TxnId};
+use crate::sabotage::{self, Switch};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 #[cfg(test)]
@@ -174,7 +175,9 @@ impl RetiredPages {
         let due = self.waiting.partition_point(|run| run.retired <= visible);
         again.extend(self.waiting.drain(..due));
         for run in again {
-            if let Some(state) = kept.blocker(run.birth, run.retired) {
+            if let Some(state) = kept.blocker(run.birth, run.retired)
+                && !sabotage::on(Switch::ReuseEarly)
+            {
                 self.kept.entry(state).or_default().push(run);
             } else if let Some(state) = blocker(pins, run.birth, run.retired) {
                 self.read.entry(state).or_default().push(run);
