@@ -17,3 +17,21 @@ pub mod page;
 pub mod segment;
 
 pub use page::verify_page;
+
+/// Every structure of fixed width in the database file and its log.
+pub const LAYOUTS: [field::Layout; 14] = [
+    page::PageHeader::LAYOUT,
+    meta::Meta::LAYOUT,
+    node::NodeHeader::LAYOUT,
+    node::Slot::LAYOUT,
+    overflow::ValueDescriptor::LAYOUT,
+    overflow::OverflowHeader::LAYOUT,
+    chain::ChainHeader::LAYOUT,
+    chain::HistoryRow::LAYOUT,
+    chain::RetiredRow::LAYOUT,
+    segment::SegmentHeader::LAYOUT,
+    log_record::RecordHeader::LAYOUT,
+    log_record::RecordTrailer::LAYOUT,
+    log_record::CommitHeader::LAYOUT,
+    op::OpHeader::LAYOUT,
+];

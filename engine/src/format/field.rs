@@ -60,6 +60,36 @@ pub struct Layout {
     pub fields: &'static [Field],
 }
 
+impl Kind {
+    /// Its name, one lower-case word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Magic => "magic",
+            Self::Integer => "integer",
+            Self::Checksum => "checksum",
+            Self::Page => "page",
+            Self::Txn => "txn",
+            Self::Lsn => "lsn",
+            Self::Pointer => "pointer",
+            Self::Uuid => "uuid",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
+impl Layout {
+    /// The table of its fields as it stands in `spec/`, a line a field, in Markdown.
+    pub fn table(&self) -> String {
+        let mut table = "| field | offset | bytes | kind | meaning |\n".to_owned();
+        table.push_str("| --- | --- | --- | --- | --- |\n");
+        for Field { name, offset, bytes, kind, meaning } in self.fields {
+            let kind = kind.name();
+            table.push_str(&format!("| `{name}` | {offset} | {bytes} | {kind} | {meaning} |\n"));
+        }
+        table
+    }
+}
+
 /// A value of fixed width.
 pub trait Scalar: Sized + Copy {
     /// Width in bytes.
