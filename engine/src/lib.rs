@@ -4,6 +4,7 @@ pub mod disk;
 pub mod error;
 pub mod format;
 pub mod ids;
+pub mod key;
 pub mod limits;
 pub mod pager;
 pub mod printable;

@@ -10,7 +10,7 @@ use crate::disk::{Entropy as _, OpenMode, Storage as _, SyncKind, file::RealStor
 use crate::error::{Error, Result};
 use crate::format::content_hash::ContentHasher;
 use crate::ids::{Lsn, TxnId};
-use crate::queue::key::prefix_end;
+use crate::key::prefix_end;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -107,7 +107,7 @@ fn write_copy(shared: &Shared, reader: &ReadTxn, lsn: Lsn, file: &Arc<dyn File>)
     if tree.key_count != reader.len() {
         let page = reader.tree().root.page;
         let expected = format!("{} rows", reader.len());
-        return Err(Corrupt::page(page, "TREE-8", expected, tree.key_count).into());
+        return Err(Corrupt::page(page, "TREE-3", expected, tree.key_count).into());
     }
     let mut free_space = pager.free_space(reader.txn_id());
     let mut edit = pager.edit(reader.txn_id());

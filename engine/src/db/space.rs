@@ -216,7 +216,7 @@ fn walk(pager: &Pager, meta: &Meta, roots: &mut Vec<(TxnId, TreeRoot)>) -> Resul
     Ok(Walked { used, retired, newest })
 }
 
-/// FREE-2 and RET-4: the bitmap frees no reachable page, and no retired run is of the newest tree.
+/// MAP-5 and RET-3: the bitmap frees no reachable page, and no retired run is of the newest tree.
 fn compare(
     free_space: &FreeSpace,
     retired: &[reclaim::Run],
@@ -226,7 +226,7 @@ fn compare(
     for page in (0..meta.page_count).map(PageId::new) {
         if walked.used.is_used(page) && !free_space.is_used(page) {
             let expected = "used: a tree reaches it";
-            return Err(Corrupt::page(page, "FREE-2", expected, "free in the bitmap").into());
+            return Err(Corrupt::page(page, "MAP-5", expected, "free in the bitmap").into());
         }
     }
     for run in retired {
@@ -237,7 +237,7 @@ fn compare(
             .find(|&page| walked.newest.is_used(page));
         if let Some(page) = reached {
             let expected = "a page that the newest tree does not use";
-            return Err(Corrupt::page(page, "RET-4", expected, "one that it uses").into());
+            return Err(Corrupt::page(page, "RET-3", expected, "one that it uses").into());
         }
     }
     Ok(())

@@ -84,7 +84,7 @@ fn check_tree(
                 pages += u64::from(run.count);
             } else if is_newest {
                 let expected = "a page that is used once";
-                let corrupt = Corrupt::page(run.page, "TREE-9", expected, "a second pointer to it");
+                let corrupt = Corrupt::page(run.page, "TREE-4", expected, "a second pointer to it");
                 report.problems.push(problem(shared, &corrupt, Severity::Error));
             }
         },
@@ -97,16 +97,16 @@ fn check_tree(
     Ok(())
 }
 
-/// FREE-2 and FREE-3: a page is used when something uses it, and only then.
+/// MAP-5 and MAP-6: a page is used when something uses it, and only then.
 fn account(shared: &Shared, free_space: &FreeSpace, used: &FreeSpace, report: &mut Report) {
     for page in (0..free_space.page_count).map(PageId::new) {
         let (reached, marked) = (used.is_used(page), free_space.is_used(page));
         if reached && !marked {
-            let corrupt = Corrupt::page(page, "FREE-2", "used: it is reached", "free");
+            let corrupt = Corrupt::page(page, "MAP-5", "used: it is reached", "free");
             report.problems.push(problem(shared, &corrupt, Severity::Error));
         }
         if marked && !reached {
-            let corrupt = Corrupt::page(page, "FREE-3", "free: nothing reaches it", "used");
+            let corrupt = Corrupt::page(page, "MAP-6", "free: nothing reaches it", "used");
             report.problems.push(problem(shared, &corrupt, Severity::Warning));
         }
     }

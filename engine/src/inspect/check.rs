@@ -7,7 +7,12 @@ use super::find::{Survey, survey};
 use super::metas::metas;
 use super::source::{FileKind, Source};
 use super::{Problem, Progress, Report, Severity};
-use crate::error::{Corrupt, Place};
+use crate::error::{Corrupt, Error, Place};
+use crate::format::meta::Meta;
+use crate::ids::Lsn;
+use crate::log::recover::{Position, assess};
+use crate::log::segments::{Chain, LogPaths};
+use crate::log::verify::verify;
 use std::path::Path;
 
 /// How often the check starts anew because a writer took the ground from under it.
@@ -61,7 +66,76 @@ fn sequence(source: &Source) -> Option<u64> {
     metas(source).meta().map(|meta| meta.sequence)
 }
 
-/// The log beside the file: segments, records, and how it ends.
+/// The log beside the file: that it is there, that the metas' positions are in it, and every record
+/// of every segment. The log's own checkers do the work.
 fn check_log(source: &Source, report: &mut Report) {
-    let _ = (source, report);
+    let paths = match source.kind() {
+        FileKind::LogSegment => LogPaths::of_log(source.path()),
+        _ => Some(LogPaths::of_database(source.path())),
+    };
+    let Some(paths) = paths else { return };
+    let judgement = metas(source);
+    let metas: Vec<&Meta> =
+        judgement.meta().into_iter().chain(judgement.judgement.other()).collect();
+    let is_backup = metas.first().is_none_or(|meta| meta.log_generation == 0);
+    let chain = match Chain::discover(source.storage(), &paths) {
+        Ok(chain) => chain,
+        Err(error) => return note(source, report, error),
+    };
+    if !is_backup {
+        let positions: Vec<Position> = metas.iter().map(|meta| position(meta)).collect();
+        if let Err(error) = assess(&chain, source.uuid(), &positions) {
+            note(source, report, error);
+        }
+    }
+    let proven = metas.iter().map(|meta| meta.log_lsn).max().unwrap_or_default();
+    let proven = if is_backup { Lsn::default() } else { proven };
+    match verify(&chain, proven) {
+        Ok(found) => {
+            report.log_records = report.log_records.saturating_add(found.commits);
+            for corrupt in found.problems {
+                // Older segments that do not join are not needed to open the database.
+                let older = chain.broken() == Some(&corrupt);
+                let severity = if older { Severity::Warning } else { Severity::Error };
+                push(source, report, severity, corrupt);
+            }
+            if let Some(torn) = found.torn {
+                let found = format!("{} bytes of a write that a crash cut short", torn.bytes);
+                let place = Place::Lsn(torn.at);
+                let corrupt = Corrupt::at(place, torn.fault.rule(), "a whole record", found);
+                push(source, report, Severity::Note, corrupt);
+            }
+        }
+        Err(error) => note(source, report, error),
+    }
+}
+
+fn position(meta: &Meta) -> Position {
+    Position {
+        lsn: meta.log_lsn,
+        generation: meta.log_generation,
+        crc: meta.log_crc,
+        txn_id: meta.txn_id,
+    }
+}
+
+/// Adds a problem, unless it is in the report already: one damage is found in more than one way.
+fn push(source: &Source, report: &mut Report, severity: Severity, corrupt: Corrupt) {
+    let problem = Problem::new(severity, source.path(), corrupt);
+    let known = report
+        .problems
+        .iter()
+        .any(|other| (other.rule, &other.place) == (problem.rule, &problem.place));
+    if !known {
+        report.push(problem);
+    }
+}
+
+/// An error as a problem: damage by its rule, all else as a log that cannot be read (FILE-4).
+fn note(source: &Source, report: &mut Report, error: Error) {
+    let corrupt = match error {
+        Error::Corrupt(corrupt) => *corrupt,
+        error => Corrupt::at(Place::File, "FILE-4", "a log that can be read", error),
+    };
+    push(source, report, Severity::Error, corrupt);
 }

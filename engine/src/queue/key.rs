@@ -157,10 +157,4 @@ impl Layout {
     }
 }
 
-/// The first key behind all keys that start with `prefix`; `None` when there is none.
-pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
-    let mut end = prefix[..=last].to_vec();
-    end[last] += 1;
-    Some(end)
-}
+pub use crate::key::prefix_end;

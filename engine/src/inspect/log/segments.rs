@@ -121,16 +121,16 @@ fn segment(file: SegmentFile, bytes: u64, block: &[u8]) -> SegmentView {
     }
 }
 
-/// SEG-4: a segment beside a database is that database's.
+/// SEG-5: a segment beside a database is that database's.
 fn judge_owner(source: &Source, segment: &mut SegmentView) {
     let Some(header) = segment.header.filter(|header| header.uuid != source.uuid()) else { return };
-    let problem = Corrupt::at(Place::File, "SEG-4", source.uuid(), header.uuid);
+    let problem = Corrupt::at(Place::File, "SEG-5", source.uuid(), header.uuid);
     segment.problem = Some(problem.in_file(&segment.file.path));
     segment.header = None;
     segment.start = None;
 }
 
-/// SEG-5: numbers rise by one, and each segment starts where the one before ends.
+/// SEG-4: numbers rise by one, and each segment starts where the one before ends.
 fn join(log: &mut LogView) {
     let mut sound: Vec<&mut SegmentView> =
         log.segments.iter_mut().filter(|segment| segment.header.is_some()).collect();
@@ -152,7 +152,7 @@ fn join(log: &mut LogView) {
                     header.number.saturating_add(1)
                 );
                 let found = format!("segment {} at {}", next.number, next.start_lsn);
-                let problem = Corrupt::at(Place::Lsn(next.start_lsn), "SEG-5", expected, found);
+                let problem = Corrupt::at(Place::Lsn(next.start_lsn), "SEG-4", expected, found);
                 log.problems.push(problem.in_file(&segment.file.path));
             }
         }

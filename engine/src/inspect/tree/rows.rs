@@ -7,6 +7,7 @@ use super::{Root, ValueView, read_hop, value, value_view};
 use crate::error::Corrupt;
 use crate::ids::{PageId, Pointer};
 use crate::inspect::Source;
+use crate::key::prefix_end;
 use crate::limits::DEPTH_MAX;
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -79,7 +80,7 @@ pub fn rows_before(
     prefix: &[u8],
     limit: usize,
 ) -> Rows {
-    let end = after_prefix(prefix);
+    let end = prefix_end(prefix);
     let bound = match (before, end) {
         (Some(before), Some(end)) => Some(before.min(end.as_slice()).to_vec()),
         (Some(before), None) => Some(before.to_vec()),
@@ -90,18 +91,6 @@ pub fn rows_before(
     let mut rows = walk.run(prefix, limit);
     rows.items.reverse();
     rows
-}
-
-/// The first key behind all keys that start with `prefix`; `None` when there is none.
-fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if let Some(next) = last.checked_add(1) {
-            end.push(next);
-            return Some(end);
-        }
-    }
-    None
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
