@@ -1,2 +1,94 @@
-//! The workbench.
-fn main() {}
+//! `northstar`: opens the workbench, or prints what one of its screens shows.
+
+use clap::Parser;
+use color_eyre::eyre::{Result, eyre};
+use northstar_workbench::app::{App, Quit};
+use northstar_workbench::cli::Cli;
+use northstar_workbench::keymap::Keymap;
+use northstar_workbench::model::summary::Summary;
+use northstar_workbench::place::{At, Place, parse};
+use northstar_workbench::runtime::jobs::Pool;
+use northstar_workbench::runtime::{self, terminal};
+use northstar_workbench::svg::{Paper, render};
+use northstar_workbench::theme::{Look, Palette, palette_from_environment};
+use northstar_workbench::{demo, print};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> Result<ExitCode> {
+    color_eyre::config::HookBuilder::default().display_env_section(false).install()?;
+    let cli = Cli::parse();
+    match &cli.db {
+        Some(path) => look_at(&cli, path),
+        None => {
+            let demo = demo::build()?;
+            look_at(&cli, &demo.path())
+        }
+    }
+}
+
+fn look_at(cli: &Cli, path: &Path) -> Result<ExitCode> {
+    // What cannot be opened at all is said before the screen is taken.
+    std::fs::metadata(path).map_err(|error| eyre!("{}: {error}", path.display()))?;
+    let place = match &cli.place {
+        Some(text) => {
+            let page_bytes = northstar_engine::limits::PAGE_BYTES as u64;
+            let place = parse(text, page_bytes).map_err(|why| eyre!(why))?;
+            Some(Place::new(cli.screen.unwrap_or(place.screen), place.at))
+        }
+        None => cli.screen.map(|screen| Place::new(screen, At::Here)),
+    };
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let fgbg = std::env::var("COLORFGBG").ok();
+    let palette = cli.theme.unwrap_or_else(|| palette_from_environment(no_color, fgbg.as_deref()));
+    let look = Look { palette, ascii: cli.ascii };
+    let app = App::new(look, Keymap::default(), Summary::unread(path), place);
+    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+    if cli.print || dumb || !io::stdout().is_terminal() {
+        return print_screen(cli, path, app, look);
+    }
+    terminal::install_panic_hook();
+    let pool = Pool::new(path.to_owned());
+    match runtime::run(app, pool, !cli.no_mouse)? {
+        Quit::Asked => Ok(ExitCode::SUCCESS),
+        Quit::Signal(signal) => Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))),
+        Quit::Lost(why) => Err(eyre!("the terminal can no longer be read: {why}")),
+    }
+}
+
+fn print_screen(cli: &Cli, path: &Path, mut app: App, look: Look) -> Result<ExitCode> {
+    print::start(&mut app, path, cli.size);
+    if let Some(keys) = &cli.keys {
+        print::press(&mut app, path, keys, cli.size).map_err(|why| eyre!(why))?;
+    }
+    if let Some(file) = &cli.svg {
+        let paper = if look.palette == Palette::Light { Paper::LIGHT } else { Paper::DARK };
+        let title = format!("northstar: the {} screen", app.current().name());
+        let svg = render(&print::frame(&app, cli.size), paper, &title);
+        std::fs::write(file, svg).map_err(|error| eyre!("{}: {error}", file.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = if cli.json {
+        format!("{:#}\n", app.json())
+    } else {
+        let mut text = app.text().join("\n");
+        if cli.ascii {
+            text = text.chars().map(|c| if c == '\n' { c } else { look.glyph(c) }).collect();
+        }
+        text.push('\n');
+        text
+    };
+    let written = io::stdout().lock().write_all(text.as_bytes());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written?,
+    }
+    Ok(match app.complaint() {
+        Some(why) => {
+            writeln!(io::stderr(), "northstar: {why}")?;
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
+    })
+}

@@ -1,0 +1,150 @@
+//! The action table: every thing the workbench can do, once, with its name, keys and help.
+//!
+//! Keys, the `?` overlay, the `:` palette, the footer and the configuration all read this table. A
+//! screen says which of its actions work now; an action that does not is neither shown nor run.
+
+use crate::screens::ScreenId;
+
+/// Where an action's keys work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everywhere.
+    Global,
+    /// Movement that several screens share.
+    Move,
+    /// One screen.
+    Screen(ScreenId),
+}
+
+/// One action.
+#[derive(Clone, Copy, Debug)]
+pub struct Action {
+    /// Which.
+    pub act: Act,
+    /// Its name in the configuration, `scope.verb`.
+    pub id: &'static str,
+    /// Its name in the palette and the footer, a few words.
+    pub name: &'static str,
+    /// Keys it has unless configured otherwise.
+    pub keys: &'static [&'static str],
+    /// What it does, in a sentence for the help.
+    pub help: &'static str,
+    /// Where it works.
+    pub scope: Scope,
+}
+
+macro_rules! actions {
+    ($( $act:ident $scope:expr, $id:literal, $name:literal, [$($key:literal),*], $help:literal; )*) => {
+        /// An action's identity.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Act { $( #[doc = $help] $act, )* }
+
+        /// All actions, in the order of the help.
+        pub const ACTIONS: &[Action] = &[ $( Action {
+            act: Act::$act, id: $id, name: $name, keys: &[$($key),*], help: $help, scope: $scope,
+        }, )* ];
+    };
+}
+
+use Scope::{Global as G, Move as M, Screen as S};
+use ScreenId as Id;
+
+actions! {
+    Quit G, "app.quit", "quit", ["q", "ctrl-c"], "Leave the workbench.";
+    Help G, "app.help", "help", ["?", "f1"], "Show the keys that work here, and search them.";
+    Palette G, "app.palette", "command palette", [":", "ctrl-p"], "Find any action or screen by a few letters of its name.";
+    Goto G, "app.goto", "go to…", ["g"], "Go to p42, 0x5a000, p42+0x18, txn 118, lsn 4096 or key:abc; g again: to the top.";
+    JumpBack G, "app.jump_back", "jump back", ["ctrl-o", "backspace", "alt-left"], "Go back to where you were before the last jump.";
+    JumpForward G, "app.jump_forward", "jump forward", ["ctrl-i", "tab", "alt-right"], "Undo a jump back (Tab where the screen has no panes).";
+    NextTheme G, "app.next_theme", "next palette of colours", ["ctrl-t"], "Dark, light, high-contrast, mono, and round.";
+    ToggleAscii G, "app.toggle_ascii", "ASCII characters on or off", [], "Draw with ASCII characters only, or with lines and blocks.";
+    Redraw G, "app.redraw", "redraw the screen", ["ctrl-l"], "Draw everything anew.";
+    Suspend G, "app.suspend", "suspend", ["ctrl-z"], "Stop the program and give the shell back; fg resumes.";
+    Cancel G, "app.cancel", "cancel the running job", ["esc"], "Close what is on top, or stop the running job.";
+    Follow G, "app.follow", "follow changes on or off", ["f"], "Reload when the file changes; off pins the view.";
+    Reload G, "app.reload", "reload", ["ctrl-r", "f5"], "Read the file again.";
+    CheckAll G, "app.check", "check everything", ["ctrl-k"], "Ask every rule of every structure: pages, tree, log.";
+    Copy G, "app.copy", "copy", ["y"], "Copy what is selected to the clipboard (OSC 52).";
+    Export G, "app.export", "export this screen as JSON", ["e"], "Write what this screen shows to northstar-SCREEN.json here.";
+    Referrers G, "app.referrers", "who points here", ["x"], "List the pages and slots that point to the selected page.";
+    NextScreen G, "app.next_screen", "next screen", ["ctrl-right", "}"], "The screen to the right in the list of screens.";
+    PrevScreen G, "app.prev_screen", "previous screen", ["ctrl-left", "{"], "The screen to the left in the list of screens.";
+
+    Up M, "move.up", "up", ["k", "up"], "Up a row.";
+    Down M, "move.down", "down", ["j", "down"], "Down a row.";
+    Left M, "move.left", "left", ["h", "left"], "Left, or out a level.";
+    Right M, "move.right", "right", ["l", "right"], "Right, or in a level.";
+    PageUp M, "move.page_up", "page up", ["ctrl-u", "ctrl-b", "pageup"], "Up a screenful.";
+    PageDown M, "move.page_down", "page down", ["ctrl-d", "ctrl-f", "pagedown"], "Down a screenful.";
+    Top M, "move.top", "to the top", ["home"], "To the first row (also g g).";
+    End M, "move.end", "to the end", ["G", "end"], "To the last row.";
+    Open M, "move.open", "open", ["enter"], "Open what is selected, or follow the pointer under the cursor.";
+    NextPane M, "move.next_pane", "next pane", ["tab"], "Give the keys to the next pane.";
+    PrevPane M, "move.prev_pane", "previous pane", ["backtab"], "Give the keys to the previous pane.";
+    NextProblem M, "move.next_problem", "next problem", ["]"], "To the next problem or undecoded gap.";
+    PrevProblem M, "move.prev_problem", "previous problem", ["["], "To the previous problem or undecoded gap.";
+
+    MapMode S(Id::Map), "map.mode", "colour mode", ["m"], "What the cells show: kind, state, age, fill, checksum.";
+    MapOrphans S(Id::Map), "map.orphans", "orphans and double references", ["o"], "List the pages nothing refers to and the pages referred to twice.";
+
+    PageNext S(Id::Page), "page.next", "next page", [">", "n"], "The page after this one in the file.";
+    PagePrev S(Id::Page), "page.previous", "previous page", ["<", "N"], "The page before this one in the file.";
+    PageParent S(Id::Page), "page.parent", "parent", ["u"], "The node that points to this page.";
+    PageDiff S(Id::Page), "page.diff", "diff with another page", ["d"], "Compare with another page, byte by byte and field by field; again to stop.";
+    PageExpand S(Id::Page), "page.expand", "expand or fold", ["space"], "Show or hide the fields of a group.";
+
+    TreeLookup S(Id::Tree), "tree.lookup", "look a key up", ["s", "/"], "Follow a key from the root to its leaf, one comparison at a time.";
+    TreeStepNext S(Id::Tree), "tree.step_next", "next step", ["n", "space"], "The next comparison of the look-up.";
+    TreeStepPrev S(Id::Tree), "tree.step_previous", "previous step", ["N", "p"], "The previous comparison of the look-up.";
+    TreeState S(Id::Tree), "tree.state", "another state", ["o"], "Show the tree of another state that a meta or the history names.";
+
+    MetasWhatIf S(Id::Metas), "metas.what_if", "what if a slot is torn?", ["w"], "Tear slot B, slot A or both in memory and let recovery judge again.";
+
+    LogType S(Id::Log), "log.type", "filter by type", ["t"], "Show all records, commits only, checkpoints only, and round.";
+    LogKey S(Id::Log), "log.key", "filter by key", ["/"], "Show only commits that touch a key with this prefix; empty shows all.";
+    LogHistogram S(Id::Log), "log.histogram", "bytes per commit", ["i"], "Show how large the commits are.";
+
+    RowsSeek S(Id::Rows), "rows.seek", "seek", ["s"], "Go to the first row at or after a key.";
+    TreeFromRow S(Id::Rows), "rows.lookup", "look it up in the tree", ["t"], "Follow the selected key from the root to its leaf on the tree screen.";
+    RowsPrefix S(Id::Rows), "rows.prefix", "only a prefix", ["/"], "Show only rows whose keys start so; empty shows all.";
+    RowsState S(Id::Rows), "rows.state", "another state", ["o"], "Show the rows of another state that a meta or the history names.";
+    RowsFormat S(Id::Rows), "rows.format", "value format", ["v"], "Show values as text, JSON, hexadecimal or integers.";
+}
+
+impl Act {
+    /// Its row of the table.
+    pub fn row(self) -> &'static Action {
+        // The macro makes one row for each variant, so the first row always exists.
+        ACTIONS.iter().find(|row| row.act == self).unwrap_or(&ACTIONS[0])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_and_names_are_unique() {
+        let mut ids = BTreeSet::new();
+        let mut names = BTreeSet::new();
+        for row in ACTIONS {
+            assert!(ids.insert(row.id), "{} twice", row.id);
+            let scoped = format!("{:?} {}", row.scope, row.name);
+            assert!(names.insert(scoped.clone()), "{scoped} twice");
+            assert!(row.help.ends_with('.') || row.help.ends_with(')'), "{}", row.id);
+            assert_eq!(row.act.row().id, row.id);
+        }
+    }
+
+    #[test]
+    fn a_key_means_one_thing_in_a_scope() {
+        for (at, row) in ACTIONS.iter().enumerate() {
+            for other in ACTIONS.iter().skip(at + 1).filter(|other| other.scope == row.scope) {
+                for key in row.keys {
+                    assert!(!other.keys.contains(key), "{key}: {} and {}", row.id, other.id);
+                }
+            }
+        }
+    }
+}

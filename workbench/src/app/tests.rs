@@ -1,0 +1,166 @@
+//! Update scripts: keys in, state and frames out; and frames of every size on every kind of file.
+
+use super::*;
+use crate::print;
+use crate::theme::Palette;
+use std::fs;
+use std::path::Path;
+
+/// A directory with a file of these bytes.
+fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("file.ns");
+    fs::write(&path, bytes).expect("the file is written");
+    (directory, path)
+}
+
+fn app(path: &Path) -> App {
+    App::new(Look::default(), Keymap::default(), Summary::unread(path), None)
+}
+
+const SIZE: (u16, u16) = (80, 24);
+
+/// Files that are no database, each in its own way.
+fn broken_files() -> Vec<(&'static str, Vec<u8>)> {
+    let mut noise = Vec::new();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..6000 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        noise.extend_from_slice(&state.to_le_bytes());
+    }
+    let mut magic = noise.clone();
+    magic[..4].copy_from_slice(b"NSDB");
+    magic[16384..16388].copy_from_slice(b"NSDB");
+    let mut log = noise.clone();
+    log[..4].copy_from_slice(b"NSLG");
+    vec![
+        ("empty", Vec::new()),
+        ("one byte", vec![7]),
+        ("zeros", vec![0; 40_000]),
+        ("noise", noise),
+        ("noise with page magics", magic),
+        ("noise with a log's magic", log),
+        ("text", b"hello, this is no database\n".repeat(3000)),
+    ]
+}
+
+#[test]
+fn every_screen_draws_any_file_at_any_size() {
+    for (name, bytes) in broken_files() {
+        let (_directory, path) = file(&bytes);
+        let mut app = app(&path);
+        print::start(&mut app, &path, SIZE);
+        for screen in ScreenId::ALL {
+            let mut out = Vec::new();
+            app.go(Place::new(*screen, At::Here), &mut out);
+            print::settle(&mut app, &path, out);
+            for size in [(0, 0), (1, 1), (2, 1), (39, 9), (40, 10), (80, 24), (100, 30), (300, 100)]
+            {
+                let frame = print::frame(&app, size);
+                assert_eq!(frame.area.width, size.0, "{name}: {}", screen.name());
+            }
+            assert!(!app.text().is_empty(), "{name}: {} has a text form", screen.name());
+            let json = app.json();
+            assert_eq!(json["screen"], screen.name(), "{name}: {} has a JSON form", screen.name());
+            // Every action that says it works may be used.
+            for row in ACTIONS.iter().filter(|row| row.scope != Scope::Global) {
+                if app.works(row.act) {
+                    let mut out = Vec::new();
+                    app.act(row.act, &mut out);
+                    print::settle(&mut app, &path, out);
+                    app.dialogs.clear();
+                    let mut back = Vec::new();
+                    app.go(Place::new(*screen, At::Here), &mut back);
+                    print::settle(&mut app, &path, back);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn help_and_palette_come_from_the_table() {
+    let (_directory, path) = file(&[0; 40_000]);
+    let mut app = app(&path);
+    print::start(&mut app, &path, (120, 60));
+    print::press(&mut app, &path, "?", (120, 60)).expect("a key");
+    let shown = print::characters(&print::frame(&app, (120, 60))).join("\n");
+    for act in [Act::MapMode, Act::Goto, Act::Quit] {
+        assert!(shown.contains(act.row().help), "{:?} in\n{shown}", act);
+    }
+    print::press(&mut app, &path, "esc :", (120, 60)).expect("keys");
+    print::type_text(&mut app, &path, "ascii", (120, 60));
+    print::press(&mut app, &path, "enter", (120, 60)).expect("a key");
+    assert!(app.look.ascii, "the palette ran the action");
+    let frame = print::frame(&app, (120, 60));
+    assert!(frame.content().iter().all(|cell| cell.symbol().is_ascii()));
+}
+
+#[test]
+fn jumps_lead_back_to_where_we_were() {
+    let (_directory, path) = file(&[0; 100_000]);
+    let mut app = app(&path);
+    print::start(&mut app, &path, SIZE);
+    print::press(&mut app, &path, "g", SIZE).expect("a key");
+    print::type_text(&mut app, &path, "p3+0x18", SIZE);
+    print::press(&mut app, &path, "enter", SIZE).expect("a key");
+    assert_eq!(app.place().to_string(), "page p3+0x18");
+    print::press(&mut app, &path, "1", SIZE).expect("a key");
+    assert_eq!(app.current, ScreenId::Map);
+    print::press(&mut app, &path, "ctrl-o", SIZE).expect("a key");
+    assert_eq!(app.place().to_string(), "page p3+0x18");
+    print::press(&mut app, &path, "ctrl-o ctrl-i", SIZE).expect("keys");
+    assert_eq!(app.place().to_string(), "page p3+0x18");
+}
+
+#[test]
+fn a_stale_result_is_dropped() {
+    let (_directory, path) = file(&[0; 100_000]);
+    let mut app = app(&path);
+    print::start(&mut app, &path, SIZE);
+    let key = JobKey { owner: Owner::App, slot: SUMMARY };
+    let wrong = Summary { name: "stale".to_owned(), ..Summary::default() };
+    let event = JobEvent::Done(Box::new(wrong));
+    let out = app.update(Msg::Job { key, generation: 1, event });
+    assert!(out.is_empty());
+    assert_eq!(app.context.summary.name, "file.ns");
+}
+
+#[test]
+fn a_panicking_job_becomes_an_error_and_the_screen_lives_on() {
+    #[derive(Debug)]
+    struct Explodes;
+    impl Job for Explodes {
+        fn name(&self) -> String {
+            "explode".to_owned()
+        }
+        fn run(self: Box<Self>, _: &mut crate::runtime::jobs::Desk<'_>) -> Result<Data, String> {
+            panic!("boom\u{1b}[31m");
+        }
+    }
+    let (_directory, path) = file(&[0; 100_000]);
+    let mut app = app(&path);
+    print::start(&mut app, &path, SIZE);
+    let mut out = Vec::new();
+    app.launch(Owner::App, SURVEY, Box::new(Explodes), &mut out);
+    print::settle(&mut app, &path, out);
+    let shown = print::characters(&print::frame(&app, SIZE)).join("\n");
+    assert!(shown.contains("boom\\x1b"), "the card says what happened, escaped:\n{shown}");
+    print::press(&mut app, &path, "2", SIZE).expect("a key");
+    assert_eq!(app.current, ScreenId::Page);
+}
+
+#[test]
+fn meaning_survives_mono() {
+    let (_directory, path) = file(&[0; 100_000]);
+    let look = Look { palette: Palette::Mono, ascii: true };
+    let mut app = App::new(look, Keymap::default(), Summary::unread(&path), None);
+    print::start(&mut app, &path, SIZE);
+    let frame = print::frame(&app, SIZE);
+    use ratatui::style::Color;
+    for cell in frame.content() {
+        assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+    }
+}

@@ -1,0 +1,12 @@
+//! What the screens know about the file: plain data made by jobs from `northstar_engine::inspect`.
+//!
+//! No terminal in here: no ratatui, no keys, no colours.
+
+pub mod log;
+pub mod metas;
+pub mod pages;
+pub mod referrers;
+pub mod rows;
+pub mod summary;
+pub mod survey;
+pub mod tree;

@@ -1,0 +1,102 @@
+//! The metas once more, with a slot torn in memory: what would recovery do?
+
+use crate::runtime::jobs::{Data, Desk, Job};
+use northstar_engine::PageId;
+use northstar_engine::format::page::check_root;
+use northstar_engine::inspect::{MetaJudgement, judge_pages};
+use northstar_engine::{Corrupt, inspect};
+
+/// Which slots are torn in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Torn {
+    /// Slot A.
+    pub a: bool,
+    /// Slot B.
+    pub b: bool,
+}
+
+impl Torn {
+    /// The next thing to try: the chosen slot, the other, both, none.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match (self.a, self.b) {
+            (false, false) => Self { a: false, b: true },
+            (false, true) => Self { a: true, b: false },
+            (true, false) => Self { a: true, b: true },
+            (true, true) => Self { a: false, b: false },
+        }
+    }
+}
+
+/// The judgement with slots torn.
+#[derive(Clone, Debug)]
+pub struct WhatIf {
+    /// What was torn.
+    pub torn: Torn,
+    /// What recovery would do.
+    pub judgement: MetaJudgement,
+    /// Records of the log that would be replayed, when a meta is left.
+    pub replayed: Option<u64>,
+}
+
+/// Asks what if.
+#[derive(Debug)]
+pub struct AskWhatIf {
+    /// What is torn.
+    pub torn: Torn,
+}
+
+/// A torn sector: the write got half through the meta.
+const TORN_FROM: usize = 64;
+const TORN_TO: usize = 512;
+
+impl Job for AskWhatIf {
+    fn name(&self) -> String {
+        "judge the metas".to_owned()
+    }
+
+    fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
+        let source = desk.source()?;
+        let read = |page| source.read_page(PageId::new(page)).map(|page| page.bytes);
+        let mut slots = [0, 1].map(|page| read(page).unwrap_or_default());
+        for (slot, torn) in slots.iter_mut().zip([self.torn.a, self.torn.b]) {
+            if torn {
+                for byte in slot.iter_mut().take(TORN_TO).skip(TORN_FROM) {
+                    *byte = !*byte;
+                }
+            }
+        }
+        let [a, b] = &slots;
+        let judgement = judge_pages([a.as_slice(), b.as_slice()], &mut |meta| {
+            let page = source.read_page(meta.root.page).map_err(|error| {
+                Corrupt::page(meta.root.page, "META-9", "a readable root", error)
+            })?;
+            check_root(&page.bytes, meta.uuid, meta.root, meta.depth).map(|_| ())
+        });
+        let replayed = match judgement.meta() {
+            Some(meta) => count_records(&source, meta.log_lsn, desk),
+            None => None,
+        };
+        Ok(Box::new(WhatIf { torn: self.torn, judgement, replayed }))
+    }
+}
+
+/// Commits in the log behind a position.
+fn count_records(
+    source: &inspect::Source,
+    from: northstar_engine::Lsn,
+    desk: &mut Desk<'_>,
+) -> Option<u64> {
+    let log = inspect::log::segments(source).ok()?;
+    let mut at = from;
+    let mut count = 0_u64;
+    loop {
+        let part = inspect::log::records(source, &log, at, 512).ok()?;
+        let commits = part.records.iter().filter(|record| super::log::is_commit(record)).count();
+        count += commits as u64;
+        match part.next {
+            Some(next) if next > at && desk.wanted() => at = next,
+            _ => return Some(count),
+        }
+    }
+}

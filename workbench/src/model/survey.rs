@@ -1,0 +1,34 @@
+//! The check of everything: what is reachable, what is free, what is wrong.
+
+use crate::runtime::jobs::{Data, Desk, Job};
+use northstar_engine::inspect::find::Survey;
+use northstar_engine::inspect::{Severity, check_with_survey};
+use std::sync::Arc;
+
+/// Files up to this size are checked without being asked.
+pub const CHECK_UNASKED_BYTES_MAX: u64 = 256 << 20;
+
+/// Checks everything.
+#[derive(Debug)]
+pub struct CheckAll;
+
+impl Job for CheckAll {
+    fn name(&self) -> String {
+        "check everything".to_owned()
+    }
+
+    fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
+        let source = desk.source()?;
+        let survey = check_with_survey(&source, &mut |done, total| desk.progress(done, total));
+        if survey.report.cancelled {
+            return Err("the check was stopped; ctrl-k starts it again".to_owned());
+        }
+        Ok(Box::new(Arc::new(survey)))
+    }
+}
+
+/// How many problems of a severity.
+pub fn count(survey: &Survey, severity: Severity) -> u64 {
+    let of = survey.report.problems.iter().filter(|problem| problem.severity == severity);
+    of.count() as u64
+}

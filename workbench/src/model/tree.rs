@@ -1,0 +1,82 @@
+//! Nodes by level, and a look-up with every comparison.
+
+use crate::runtime::jobs::{Data, Desk, Job};
+use northstar_engine::Pointer;
+use northstar_engine::inspect::Source;
+use northstar_engine::inspect::tree::{LookupStep, NodeView, Root, lookup, node};
+
+/// A node, or why there is none.
+pub type Node = Result<NodeView, String>;
+
+/// A node that was read.
+#[derive(Clone, Debug)]
+pub struct LoadedNode {
+    /// The pointer that led there.
+    pub pointer: Pointer,
+    /// What is there.
+    pub node: Node,
+}
+
+/// Reads one node.
+#[derive(Debug)]
+pub struct LoadNode {
+    /// Where.
+    pub pointer: Pointer,
+    /// Its level, as its parent has it.
+    pub level: Option<u8>,
+}
+
+impl Job for LoadNode {
+    fn name(&self) -> String {
+        format!("read node p{}", self.pointer.page)
+    }
+
+    fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
+        let source = desk.source()?;
+        let node = read(&source, self.pointer, self.level);
+        Ok(Box::new(LoadedNode { pointer: self.pointer, node }))
+    }
+}
+
+fn read(source: &Source, pointer: Pointer, level: Option<u8>) -> Node {
+    node(source, pointer, level).map_err(|corrupt| corrupt.to_string())
+}
+
+/// A look-up.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// The key looked for.
+    pub key: Vec<u8>,
+    /// The way to it.
+    pub steps: Vec<LookupStep>,
+    /// The nodes on the way.
+    pub nodes: Vec<LoadedNode>,
+}
+
+/// Looks a key up.
+#[derive(Debug)]
+pub struct LookUp {
+    /// In which tree.
+    pub root: Root,
+    /// What.
+    pub key: Vec<u8>,
+}
+
+impl Job for LookUp {
+    fn name(&self) -> String {
+        "look a key up".to_owned()
+    }
+
+    fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
+        let source = desk.source()?;
+        let steps = lookup(&source, &self.root, &self.key);
+        let nodes = steps
+            .iter()
+            .map(|step| LoadedNode {
+                pointer: step.pointer,
+                node: read(&source, step.pointer, Some(step.level)),
+            })
+            .collect();
+        Ok(Box::new(Lookup { key: self.key, steps, nodes }))
+    }
+}

@@ -1,0 +1,88 @@
+//! The impure shell: terminal, input, signals, worker threads, clipboard, and the loop around
+//! [`crate::app`].
+
+pub mod clipboard;
+pub mod events;
+pub mod jobs;
+pub mod terminal;
+
+use crate::app::{App, Cmd, Msg, Quit};
+use jobs::Pool;
+use northstar_engine::printable::Printable;
+use std::io;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use terminal::Terminal;
+
+/// How often the loop wakes by itself: to look whether the file has changed.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Runs the workbench until it is left.
+///
+/// # Errors
+/// The terminal cannot be read or written.
+pub fn run(mut app: App, mut pool: Pool, mouse: bool) -> io::Result<Quit> {
+    let (sender, receiver) = mpsc::channel();
+    pool.start(&sender);
+    events::watch_signals(sender.clone())?;
+    let mut terminal = Terminal::enter(mouse)?;
+    let (width, height) = terminal.size();
+    let mut commands = app.start();
+    commands.extend(app.update(Msg::Resize(width, height)));
+    terminal.draw(|buffer| app.draw(buffer))?;
+    events::watch_input(sender)?;
+    let mut next_tick = Instant::now() + TICK;
+    loop {
+        for command in std::mem::take(&mut commands) {
+            match command {
+                Cmd::Run { key, generation, job } => pool.run(key, generation, job),
+                Cmd::Stop(generation) => pool.stop(generation),
+                Cmd::Copy(text) => terminal.write(&clipboard::osc52(&text))?,
+                Cmd::Write { path, text } => {
+                    // The user's own file in the current directory, never a database.
+                    let result = std::fs::write(&path, text).map_err(|error| error.to_string());
+                    commands.extend(app.update(Msg::Written(path, result)));
+                }
+                Cmd::Redraw => terminal.redraw(),
+                Cmd::Suspend => terminal.suspend()?,
+                Cmd::Resume => terminal.resumed()?,
+                Cmd::Quit(quit) => return Ok(quit),
+            }
+        }
+        terminal.draw(|buffer| app.draw(buffer))?;
+        // One message at least, then what else is there: a burst of events makes one frame.
+        let first = receiver.recv_timeout(next_tick.saturating_duration_since(Instant::now()));
+        let mut message = match first {
+            Ok(message) => message,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                next_tick = Instant::now() + TICK;
+                Msg::Tick
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                return Err(io::Error::other("the input thread has ended"));
+            }
+        };
+        let burst_end = Instant::now() + Duration::from_millis(8);
+        loop {
+            commands.extend(app.update(message));
+            match receiver.try_recv() {
+                Ok(next) if Instant::now() < burst_end => message = next,
+                Ok(next) => {
+                    commands.extend(app.update(next));
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+/// What a panic said, fit for a screen.
+pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message");
+    Printable::capped(text, 400).into_string()
+}

@@ -1,0 +1,200 @@
+//! Screens: what each one must be able to do, and the list of them.
+//!
+//! A screen owns its state, turns an action into effects, says which of its actions work now, and
+//! draws into a painter. It reads no file (it asks for a job), knows no sibling (it asks to go to a
+//! place) and has no clock.
+
+pub mod log;
+pub mod map;
+pub mod metas;
+pub mod page;
+pub mod problems;
+pub mod rows;
+pub mod tree;
+
+use crate::action::Act;
+use crate::model::summary::Summary;
+use crate::place::{At, Place};
+use crate::runtime::jobs::Job;
+use crate::widgets::Painter;
+use northstar_engine::PageId;
+use northstar_engine::inspect::find::Survey;
+use serde_json::Value;
+use std::any::Any;
+use std::sync::Arc;
+
+macro_rules! screens {
+    ($( $id:ident, $name:literal, $what:literal; )*) => {
+        /// A screen's identity.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ScreenId { $( #[doc = $what] $id, )* }
+
+        impl ScreenId {
+            /// All screens, in the order of the number keys.
+            pub const ALL: &[Self] = &[ $( Self::$id, )* ];
+
+            /// Its name: in the palette, in the breadcrumb, after `--screen`.
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$id => $name, )* }
+            }
+
+            /// What it shows, in a sentence.
+            pub const fn what(self) -> &'static str {
+                match self { $( Self::$id => $what, )* }
+            }
+        }
+    };
+}
+
+screens! {
+    Map, "map", "Every page of the file, one cell each: kind, state, age, fill, checksum.";
+    Page, "page", "One page: its bytes, what each of them means, and whether it is right.";
+    Tree, "tree", "The tree by levels, and a look-up step by step.";
+    Rows, "rows", "The data: rows in key order, from any key, in any kept state.";
+    Metas, "metas", "The two meta slots, recovery's rules, and which slot it would choose and why.";
+    Log, "log", "The commit log: records, what each did, and how it ends.";
+    Problems, "problems", "Everything that is wrong with the file, rule by rule.";
+}
+
+impl ScreenId {
+    /// The screen shown first.
+    pub const FIRST: Self = Self::Map;
+
+    /// The screen called `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|screen| screen.name() == name)
+    }
+
+    /// The screen of a number key, `1` to `9`, then `0`.
+    pub fn from_digit(digit: char) -> Option<Self> {
+        let digit = usize::try_from(digit.to_digit(10)?).ok()?;
+        Self::ALL.get(digit.checked_sub(1).unwrap_or(9)).copied()
+    }
+
+    /// The number key that shows it, where it has one.
+    pub fn digit(self) -> Option<char> {
+        let at = Self::ALL.iter().position(|screen| *screen == self)?;
+        match at {
+            0..=8 => char::from_digit(u32::try_from(at + 1).ok()?, 10),
+            9 => Some('0'),
+            _ => None,
+        }
+    }
+}
+
+/// What every screen may look at besides its own state.
+#[derive(Debug, Default)]
+pub struct Context {
+    /// The file as a whole, as of the last look.
+    pub summary: Summary,
+    /// The last check of everything.
+    pub survey: Option<Arc<Survey>>,
+}
+
+/// Something a screen wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Run a job; an older one of the same slot is given up.
+    Run(&'static str, Box<dyn Job>),
+    /// Give up the job of a slot.
+    Stop(&'static str),
+    /// Go somewhere.
+    Go(Place),
+    /// Put a text on the clipboard; the first part says what it is.
+    Copy(String, String),
+    /// Ask for a line of text; the answer comes back under the same name.
+    Ask {
+        /// Which question.
+        question: &'static str,
+        /// What is asked, for the title.
+        title: String,
+        /// The text to start from.
+        text: String,
+    },
+    /// Offer a choice of places.
+    Menu {
+        /// What they are.
+        title: String,
+        /// Their descriptions.
+        items: Vec<(String, Place)>,
+    },
+    /// Check everything.
+    CheckAll,
+    /// Go to the node that points to a page.
+    Parent(PageId),
+    /// Show a line until the next key.
+    Say(String),
+}
+
+/// One screen.
+pub trait Component: Send {
+    /// Which one.
+    fn id(&self) -> ScreenId;
+
+    /// Its own and movement actions that work now, the most useful first: the footer shows the front
+    /// of this, and keys of other actions do nothing.
+    fn works(&self, context: &Context) -> Vec<Act>;
+
+    /// Does one of them.
+    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect>;
+
+    /// Comes to the front, at a place or where it was.
+    fn show(&mut self, at: &At, context: &Context) -> Vec<Effect>;
+
+    /// Where it is, to come back to.
+    fn place(&self) -> At;
+
+    /// The file has changed, or a reload was asked for: load again what is shown.
+    fn reload(&mut self, context: &Context) -> Vec<Effect>;
+
+    /// A job of `slot` is done, or has a part of its result.
+    fn loaded(
+        &mut self,
+        slot: &'static str,
+        data: Box<dyn Any + Send>,
+        context: &Context,
+    ) -> Vec<Effect>;
+
+    /// A job of `slot` failed.
+    fn failed(&mut self, slot: &'static str, why: &str);
+
+    /// The answer to a question it asked.
+    fn answer(&mut self, question: &'static str, text: &str, context: &Context) -> Vec<Effect> {
+        let _ = (question, text, context);
+        Vec::new()
+    }
+
+    /// A click at a cell of its area; `again` on the second click there.
+    fn click(&mut self, x: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
+        let _ = (x, y, again, context);
+        Vec::new()
+    }
+
+    /// What `y` copies: a name for it and the text.
+    fn copy(&self, context: &Context) -> Option<(String, String)> {
+        let _ = context;
+        None
+    }
+
+    /// Draws itself. At any size.
+    fn draw(&self, painter: &mut Painter<'_>, context: &Context);
+
+    /// What it shows, as lines of plain text.
+    fn text(&self, context: &Context) -> Vec<String>;
+
+    /// What it shows, as data.
+    fn json(&self, context: &Context) -> Value;
+}
+
+/// Makes a screen.
+pub fn make(id: ScreenId) -> Box<dyn Component> {
+    match id {
+        ScreenId::Map => Box::<map::MapScreen>::default(),
+        ScreenId::Page => Box::<page::PageScreen>::default(),
+        ScreenId::Tree => Box::<tree::TreeScreen>::default(),
+        ScreenId::Rows => Box::<rows::RowsScreen>::default(),
+        ScreenId::Metas => Box::<metas::MetasScreen>::default(),
+        ScreenId::Log => Box::<log::LogScreen>::default(),
+        ScreenId::Problems => Box::<problems::ProblemsScreen>::default(),
+    }
+}

@@ -1,0 +1,279 @@
+//! Drawing of the log.
+
+use super::{LogScreen, Pane};
+use crate::model::log::{is_commit, type_name};
+use crate::screens::Context;
+use crate::theme::Role;
+use crate::widgets::bar::{spark, squeeze};
+use crate::widgets::{Painter, text};
+use northstar_engine::inspect::log::{OpKind, OpView, RecordDetail, RecordView, Tail};
+use northstar_engine::printable::Printable;
+
+/// Columns of the list of records.
+pub(super) const LIST_WIDTH: u16 = 46;
+
+pub(super) fn draw(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
+    let (width, height) = (painter.width(), painter.height());
+    let (role, line) = head(screen);
+    painter.put(1, 0, &line, role);
+    if screen.len() == 0 {
+        let why = match (&screen.error, screen.ended) {
+            (Some(why), _) => why.as_str(),
+            (None, true) => "no log beside this file",
+            (None, false) => "reading the log…",
+        };
+        painter.put(1, 1, why, Role::Dim);
+        return;
+    }
+    let mut top = 1;
+    if screen.histogram {
+        let sizes: Vec<u64> = screen
+            .records
+            .iter()
+            .filter(|record| is_commit(record))
+            .map(|record| record.end_lsn.get().saturating_sub(record.lsn.get()))
+            .collect();
+        let largest = sizes.iter().copied().max().unwrap_or(0);
+        let columns = usize::from(width.saturating_sub(34));
+        let x = painter.put(1, top, "bytes per commit ", Role::Dim);
+        let x = painter.put(x, top, &spark(&squeeze(&sizes, columns)), Role::Heat(5));
+        painter.put(x + 1, top, &format!("largest {}", text::bytes(largest)), Role::Dim);
+        top += 1;
+    }
+    let rest = height.saturating_sub(top);
+    if width >= 96 {
+        draw_list(screen, &mut painter.part(0, top, LIST_WIDTH, rest), context);
+        let mut right = painter.part(LIST_WIDTH, top, width.saturating_sub(LIST_WIDTH), rest);
+        draw_detail(screen, &mut right, context);
+    } else {
+        let list = rest / 2;
+        draw_list(screen, &mut painter.part(0, top, width, list), context);
+        draw_detail(screen, &mut painter.part(0, top + list, width, rest - list), context);
+    }
+}
+
+fn head(screen: &LogScreen) -> (Role, String) {
+    let Some(log) = &screen.log else { return (Role::Title, "commit log".to_owned()) };
+    let mut line = format!(
+        "commit log  {} in {}  {}",
+        text::plural(screen.records.len() as u64, "record"),
+        text::plural(log.segments.len() as u64, "segment"),
+        text::bytes(log.bytes())
+    );
+    if let Some(only) = screen.only {
+        line += &format!("  type: {}", type_name(only));
+    }
+    if let Some(touching) = &screen.touching {
+        line += &format!("  key: \"{}\"", Printable::capped(&touching.prefix, 30).as_str());
+    }
+    match &screen.tail {
+        Some(Tail::Torn { at, bytes, .. }) => {
+            line += &format!("  torn tail: {bytes} B after {at}");
+            (Role::Warn, line)
+        }
+        Some(Tail::Corrupt { at, .. }) => {
+            line += &format!("  ✗ CORRUPT at {at}");
+            (Role::Bad, line)
+        }
+        Some(Tail::Clean { .. }) => (Role::Title, line + "  ends clean"),
+        _ => (Role::Title, line),
+    }
+}
+
+fn draw_list(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
+    let focused = screen.pane == Pane::Records;
+    let mut inner = painter.boxed(" position    txn  type       ops   bytes ", focused);
+    let (width, height) = (inner.width(), inner.height());
+    for (y, row) in (0_u16..).zip(screen.cursor.window(screen.len(), usize::from(height))) {
+        let record = screen.shown.get(row).and_then(|at| screen.records.get(*at));
+        match record {
+            Some(record) => {
+                let in_pages = context.summary.checkpoint >= Some(record.txn_id);
+                let role = match (&record.problem, in_pages) {
+                    (Some(_), _) => Role::Bad,
+                    (None, true) => Role::Text,
+                    (None, false) => Role::Accent,
+                };
+                inner.put(1, y, &record_line(record), role);
+                let mark = if record.problem.is_some() { "✗" } else { "✓" };
+                let role = if record.problem.is_some() { Role::Bad } else { Role::Good };
+                inner.put_right(width, y, mark, role);
+            }
+            None => {
+                let (role, line) = tail_line(screen.tail.as_ref());
+                inner.put(1, y, &line, role);
+            }
+        }
+        if row == screen.cursor.at {
+            let role = if focused { Role::Selected } else { Role::Echo };
+            inner.mark(0, y, width, 1, role);
+            inner.put(0, y, "▌", role);
+        }
+    }
+}
+
+fn record_line(record: &RecordView) -> String {
+    let bytes = record.end_lsn.get().saturating_sub(record.lsn.get());
+    let ops = record.ops.map(|ops| ops.to_string()).unwrap_or_default();
+    let mut kind = type_name(record.record_type).to_owned();
+    if record.relocate {
+        kind = "relocate".to_owned();
+    }
+    if record.abort {
+        kind = "abort".to_owned();
+    }
+    format!("{:<9} {:>5}  {kind:<10}{ops:>5} {bytes:>7}", record.lsn, record.txn_id)
+}
+
+fn tail_line(tail: Option<&Tail>) -> (Role, String) {
+    match tail {
+        Some(Tail::Torn { at, bytes, .. }) => {
+            (Role::Warn, format!("{at:<9} ~~ torn: {bytes} B, no record ~~"))
+        }
+        Some(Tail::Corrupt { at, .. }) => (Role::Bad, format!("{at:<9} ✗ corrupt")),
+        Some(Tail::Clean { at }) => (Role::Dim, format!("{at:<9} end of the log")),
+        _ => (Role::Dim, "the end".to_owned()),
+    }
+}
+
+fn tail_text(tail: &Tail) -> String {
+    match tail {
+        Tail::Clean { at } => {
+            format!("The log ends at {at}: only zeros, space made ready for records, follow.")
+        }
+        Tail::Torn { explanation, .. } | Tail::Corrupt { explanation, .. } => explanation.clone(),
+    }
+}
+
+fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
+    let focused = screen.pane == Pane::Ops;
+    if screen.on_tail() {
+        let mut inner = painter.boxed(" how the log ends ", focused);
+        let width = usize::from(inner.width().saturating_sub(2));
+        let text = screen.tail.as_ref().map(tail_text).unwrap_or_default();
+        let text = Printable::new(text).into_string();
+        for (y, line) in (0_u16..).zip(text::wrap(&text, width)) {
+            inner.put(1, y, &line, Role::Text);
+        }
+        return;
+    }
+    let Some(detail) = &screen.detail else {
+        painter.boxed(" record ", focused);
+        return;
+    };
+    let record = &detail.record;
+    let title = format!(" {} txn {} ", type_name(record.record_type), record.txn_id);
+    let mut inner = painter.boxed(&title, focused);
+    let (width, height) = (inner.width(), inner.height());
+    let mut y = 0;
+    for (role, line) in detail_head(detail, context) {
+        for line in text::wrap(&line, usize::from(width.saturating_sub(2))) {
+            inner.put(1, y, &line, role);
+            y += 1;
+        }
+    }
+    let rows = usize::from(height.saturating_sub(y));
+    for (y, at) in (y..).zip(screen.ops.window(detail.ops.len(), rows)) {
+        let Some(op) = detail.ops.get(at) else { break };
+        draw_op(&mut inner, y, detail, op);
+        if at == screen.ops.at && focused {
+            inner.mark(0, y, width, 1, Role::Selected);
+            inner.put(0, y, "▌", Role::Selected);
+        }
+    }
+}
+
+fn detail_head(detail: &RecordDetail, context: &Context) -> Vec<(Role, String)> {
+    let record = &detail.record;
+    let mut lines = Vec::new();
+    let crc = record.crc.map_or("not computed".to_owned(), |crc| format!("{crc:08x}"));
+    let length = record.end_lsn.get().saturating_sub(record.lsn.get());
+    lines.push((
+        Role::Dim,
+        format!(
+            "lsn {} to {}, {}, checksum {crc}; below {} was durable when it was written",
+            record.lsn,
+            record.end_lsn,
+            text::bytes(length),
+            record.durable_lsn
+        ),
+    ));
+    if is_commit(record) {
+        if let Some(rows) = record.key_count {
+            let eventual = if record.eventual { ", did not wait for its sync" } else { "" };
+            let ops = text::plural(record.ops.unwrap_or(0), "operation");
+            let line = format!("{ops}; {} rows afterwards{eventual}", text::count(rows));
+            lines.push((Role::Text, line));
+        }
+        if context.summary.checkpoint < Some(record.txn_id) {
+            let line = "Not in the pages yet: only this record holds it; recovery replays it.";
+            lines.push((Role::Accent, line.to_owned()));
+        }
+    }
+    for problem in &detail.problems {
+        lines.push((Role::Bad, Printable::capped(problem.to_string(), 300).into_string()));
+    }
+    lines
+}
+
+fn op_text(op: &OpView) -> (&'static str, String) {
+    let key = Printable::capped(&op.key, 60);
+    match op.kind {
+        OpKind::Put => ("put", format!("\"{}\"", key.as_str())),
+        OpKind::Del => ("del", format!("\"{}\"", key.as_str())),
+        OpKind::DelRange => {
+            let end = op.end.as_ref().map_or("the end".to_owned(), |end| {
+                format!("\"{}\"", Printable::capped(end, 60).as_str())
+            });
+            let removed = op.count.unwrap_or(0);
+            ("del", format!("from \"{}\" to {end}: {removed} rows", key.as_str()))
+        }
+    }
+}
+
+fn draw_op(painter: &mut Painter<'_>, y: u16, detail: &RecordDetail, op: &OpView) {
+    let (verb, what) = op_text(op);
+    let role = if op.kind == OpKind::Put { Role::Added } else { Role::Removed };
+    let x = painter.put(1, y, verb, role);
+    let x = painter.put(x + 1, y, &what, Role::Link);
+    if op.kind == OpKind::Put {
+        let value = detail.bytes.get(op.value.clone()).unwrap_or_default();
+        let room = usize::from(painter.width().saturating_sub(x + 2));
+        let value = Printable::capped(value, room.max(2));
+        painter.put(x + 1, y, value.as_str(), Role::Dim);
+    }
+}
+
+pub(super) fn text(screen: &LogScreen, context: &Context) -> Vec<String> {
+    let mut lines = vec![head(screen).1];
+    if let Some(log) = &screen.log {
+        for segment in &log.segments {
+            let name = Printable::capped(segment.file.name.as_bytes(), 100);
+            let start = segment.start.map_or("?".to_owned(), |start| start.to_string());
+            let number = segment.number.map_or("?".to_owned(), |number| number.to_string());
+            let bytes = text::bytes(segment.bytes);
+            lines.push(format!("segment {number}: {} from {start}, {bytes}", name.as_str()));
+            lines.extend(segment.problem.iter().map(|problem| format!("  ✗ {problem}")));
+        }
+        lines.extend(log.problems.iter().map(|problem| format!("✗ {problem}")));
+    }
+    lines.push("position    txn  type         ops   bytes".to_owned());
+    for record in screen.shown.iter().filter_map(|at| screen.records.get(*at)) {
+        lines.push(record_line(record));
+        lines.extend(record.problem.iter().map(|problem| format!("  ✗ {problem}")));
+    }
+    if let Some(tail) = &screen.tail {
+        lines.push(tail_line(Some(tail)).1);
+        lines.push(Printable::new(tail_text(tail)).into_string());
+    }
+    if let Some(detail) = &screen.detail {
+        lines.push(String::new());
+        lines.push(format!("selected: txn {}", detail.record.txn_id));
+        lines.extend(detail_head(detail, context).into_iter().map(|(_, line)| line));
+        for op in &detail.ops {
+            let (verb, what) = op_text(op);
+            lines.push(format!("  {verb} {what}"));
+        }
+    }
+    lines
+}

@@ -1,0 +1,300 @@
+//! The two meta slots, every rule recovery asks of them, and its choice.
+//!
+//! The table is the engine's own judgement (`inspect::metas`), which recovery calls too; nothing is
+//! judged here. `w` tears slots in memory and asks again.
+
+use super::{Component, Context, Effect, ScreenId};
+use crate::action::Act;
+use crate::model::metas::{AskWhatIf, Torn, WhatIf};
+use crate::place::{At, Place};
+use crate::theme::Role;
+use crate::widgets::list::Cursor;
+use crate::widgets::{Painter, text};
+use northstar_engine::PageId;
+use northstar_engine::format::meta::{SlotChoice, StepResult};
+use northstar_engine::inspect::{FieldView, MetaJudgement};
+use northstar_engine::printable::Printable;
+use serde_json::{Value, json};
+use std::any::Any;
+
+const JUDGE: &str = "judge";
+
+/// The screen.
+#[derive(Debug, Default)]
+pub struct MetasScreen {
+    torn: Torn,
+    answer: Option<WhatIf>,
+    /// Over the meta's fields.
+    cursor: Cursor,
+    error: Option<String>,
+}
+
+impl MetasScreen {
+    fn ask(&self) -> Vec<Effect> {
+        vec![Effect::Run(JUDGE, Box::new(AskWhatIf { torn: self.torn }))]
+    }
+
+    fn judgement(&self) -> Option<&MetaJudgement> {
+        self.answer.as_ref().map(|answer| &answer.judgement)
+    }
+
+    fn rows(&self) -> Vec<(String, Option<&FieldView>, Option<&FieldView>)> {
+        let Some(judgement) = self.judgement() else { return Vec::new() };
+        let [a, b] = &judgement.slots;
+        let names = if a.fields.is_empty() { &b.fields } else { &a.fields };
+        let find = |fields: &'_ [FieldView], name: &str| {
+            fields.iter().position(|field| field.name == name)
+        };
+        names
+            .iter()
+            .map(|field| {
+                let name = field.name.to_string();
+                let in_a = find(&a.fields, &name).and_then(|at| a.fields.get(at));
+                let in_b = find(&b.fields, &name).and_then(|at| b.fields.get(at));
+                (name, in_a, in_b)
+            })
+            .collect()
+    }
+
+    fn verdict(&self) -> Vec<(Role, String)> {
+        let Some(answer) = &self.answer else { return Vec::new() };
+        let judgement = &answer.judgement;
+        let mut lines = Vec::new();
+        let torn = match (answer.torn.a, answer.torn.b) {
+            (false, false) => None,
+            (true, false) => Some("If slot A were torn: "),
+            (false, true) => Some("If slot B were torn: "),
+            (true, true) => Some("If both slots were torn: "),
+        };
+        let chosen = match judgement.meta().zip(judgement.chosen) {
+            Some((meta, slot)) => {
+                format!("recovery opens {} (txn {})", slot.name(), meta.txn_id)
+            }
+            None => "recovery finds no meta it can open".to_owned(),
+        };
+        let role = if judgement.chosen.is_some() { Role::Accent } else { Role::Bad };
+        lines.push((role, format!("{}{chosen}", torn.unwrap_or_default())));
+        lines.push((Role::Text, Printable::capped(&judgement.reason, 300).into_string()));
+        if let Some(replayed) = answer.replayed {
+            let what = match replayed {
+                0 => "No commit is behind it in the log: nothing to replay.".to_owned(),
+                n => format!("It then replays {} from the log.", text::plural(n, "commit")),
+            };
+            lines.push((Role::Text, what));
+        }
+        lines
+    }
+}
+
+fn result(step: &StepResult) -> (&'static str, Role, String) {
+    match step {
+        StepResult::Holds { found } => ("✓", Role::Good, found.clone()),
+        StepResult::Broken { expected, found } => {
+            ("✗", Role::Bad, format!("{found}, expected {expected}"))
+        }
+        StepResult::NotReached => ("·", Role::Dim, "not asked".to_owned()),
+    }
+}
+
+fn value(field: Option<&FieldView>) -> String {
+    field.map_or("-".to_owned(), |field| {
+        Printable::capped(field.value.to_string(), 60).into_string()
+    })
+}
+
+impl Component for MetasScreen {
+    fn id(&self) -> ScreenId {
+        ScreenId::Metas
+    }
+
+    fn works(&self, _: &Context) -> Vec<Act> {
+        vec![
+            Act::MetasWhatIf,
+            Act::Open,
+            Act::Up,
+            Act::Down,
+            Act::PageUp,
+            Act::PageDown,
+            Act::Top,
+            Act::End,
+        ]
+    }
+
+    fn act(&mut self, act: Act, _: &Context) -> Vec<Effect> {
+        match act {
+            Act::MetasWhatIf => {
+                self.torn = self.torn.next();
+                self.ask()
+            }
+            Act::Open => {
+                // The link of the selected field in the chosen slot, else the slot's page.
+                let chosen = self.judgement().and_then(|judgement| judgement.chosen);
+                let rows = self.rows();
+                let field = rows.get(self.cursor.at).and_then(|(_, a, b)| match chosen {
+                    Some(SlotChoice::B) => b.or(*a),
+                    _ => a.or(*b),
+                });
+                let page = field.and_then(|field| field.link.as_ref()?.page());
+                let slot = chosen.map_or(0, SlotChoice::index) as u64;
+                vec![Effect::Go(Place::page(page.unwrap_or(PageId::new(slot))))]
+            }
+            act => {
+                let len = self.rows().len();
+                self.cursor.go(act, len);
+                Vec::new()
+            }
+        }
+    }
+
+    fn show(&mut self, _: &At, _: &Context) -> Vec<Effect> {
+        if self.answer.is_none() { self.ask() } else { Vec::new() }
+    }
+
+    fn place(&self) -> At {
+        At::Here
+    }
+
+    fn reload(&mut self, _: &Context) -> Vec<Effect> {
+        self.ask()
+    }
+
+    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+        if let Ok(answer) = data.downcast::<WhatIf>() {
+            self.answer = Some(*answer);
+            self.error = None;
+        }
+        Vec::new()
+    }
+
+    fn failed(&mut self, _: &'static str, why: &str) {
+        self.error = Some(why.to_owned());
+    }
+
+    fn copy(&self, _: &Context) -> Option<(String, String)> {
+        let lines: Vec<String> = self.verdict().into_iter().map(|(_, line)| line).collect();
+        (!lines.is_empty()).then(|| ("recovery's reason".to_owned(), lines.join("\n")))
+    }
+
+    fn draw(&self, painter: &mut Painter<'_>, _: &Context) {
+        let Some(judgement) = self.judgement() else {
+            let why = self.error.as_deref().unwrap_or("reading the metas…");
+            painter.put(1, 0, why, Role::Dim);
+            return;
+        };
+        let (width, height) = (painter.width(), painter.height());
+        let wide = usize::from(width.saturating_sub(2));
+        let mut y = 0;
+        for (role, line) in self.verdict() {
+            for line in text::wrap(&line, wide) {
+                painter.put(1, y, &line, role);
+                y += 1;
+            }
+        }
+        y += 1;
+        let side_by_side = width >= 120;
+        let half = if side_by_side { width / 2 } else { width };
+        let rules = u16::try_from(judgement.rules.len()).unwrap_or(u16::MAX).saturating_add(1);
+        let table = if side_by_side { height.saturating_sub(y) } else { rules.min(height / 2) };
+        draw_rules(judgement, &mut painter.part(1, y, half.saturating_sub(2), table));
+        let (x, top) = if side_by_side { (half, y) } else { (1, y + table + 1) };
+        let mut fields =
+            painter.part(x, top, width.saturating_sub(x + 1), height.saturating_sub(top));
+        self.draw_fields(&mut fields, judgement);
+    }
+
+    fn text(&self, _: &Context) -> Vec<String> {
+        let Some(judgement) = self.judgement() else {
+            return vec![self.error.clone().unwrap_or_else(|| "not read".to_owned())];
+        };
+        let mut lines: Vec<String> = self.verdict().into_iter().map(|(_, line)| line).collect();
+        lines.push(String::new());
+        for step in &judgement.rules {
+            let [a, b] = &step.slots;
+            let ((mark_a, _, found_a), (mark_b, _, found_b)) = (result(a), result(b));
+            lines.push(format!(
+                "{:<8} {:<30} A {mark_a} {:<34} B {mark_b} {}",
+                step.rule,
+                step.name,
+                text::cut(&found_a, 34),
+                text::cut(&found_b, 60)
+            ));
+        }
+        lines.push(String::new());
+        lines.push(format!("{:<18} {:<40} B", "field", "A"));
+        for (name, a, b) in self.rows() {
+            lines.push(format!("{name:<18} {:<40} {}", value(a), value(b)));
+        }
+        lines
+    }
+
+    fn json(&self, _: &Context) -> Value {
+        let replayed = self.answer.as_ref().and_then(|answer| answer.replayed);
+        json!({ "screen": "metas", "judgement": self.judgement(), "commits_to_replay": replayed })
+    }
+}
+
+fn draw_rules(judgement: &MetaJudgement, painter: &mut Painter<'_>) {
+    let width = painter.width();
+    let name_width = (width / 3).clamp(16, 34);
+    let column = width.saturating_sub(name_width + 9) / 2;
+    painter.put(0, 0, "rule", Role::Title);
+    let chosen = judgement.chosen;
+    let head = |slot: SlotChoice| match chosen == Some(slot) {
+        true => format!("{} = p{}  ◀ chosen", slot.name(), slot.index()),
+        false => format!("{} = p{}", slot.name(), slot.index()),
+    };
+    let a_x = 9 + name_width;
+    let b_x = a_x + column;
+    painter.put(a_x, 0, &head(SlotChoice::A), Role::Meta);
+    painter.put(b_x, 0, &head(SlotChoice::B), Role::Meta);
+    for (y, step) in (1_u16..).zip(&judgement.rules) {
+        painter.put(0, y, step.rule, Role::Dim);
+        let name = text::cut(step.name, usize::from(name_width.saturating_sub(1)));
+        painter.put(9, y, &name, Role::Text);
+        for (x, slot) in [a_x, b_x].into_iter().zip(&step.slots) {
+            let (mark, role, found) = result(slot);
+            let at = painter.put(x, y, mark, role);
+            let found = Printable::capped(&found, 200);
+            let room = usize::from(column.saturating_sub(3));
+            painter.put(at + 1, y, &text::cut(found.as_str(), room), Role::Dim);
+        }
+    }
+}
+
+impl MetasScreen {
+    fn draw_fields(&self, painter: &mut Painter<'_>, judgement: &MetaJudgement) {
+        let width = painter.width();
+        let rows = self.rows();
+        let column = width.saturating_sub(20) / 2;
+        painter.put(0, 0, "field", Role::Title);
+        painter.put(20, 0, "A", Role::Meta);
+        painter.put(20 + column, 0, "B", Role::Meta);
+        if rows.is_empty() {
+            let why = judgement.slots.iter().find_map(|slot| slot.problem.as_ref());
+            let why = why.map_or("no meta in either slot".to_owned(), ToString::to_string);
+            painter.put(0, 1, Printable::capped(why, 200).as_str(), Role::Bad);
+        }
+        let height = usize::from(painter.height().saturating_sub(1));
+        for (y, at) in (1_u16..).zip(self.cursor.window(rows.len(), height)) {
+            let Some((name, a, b)) = rows.get(at) else { break };
+            let (left, right) = (value(*a), value(*b));
+            let differs = left != right;
+            painter.put(1, y, name, if differs { Role::Text } else { Role::Dim });
+            let room = usize::from(column.saturating_sub(2));
+            let link = |field: &Option<&FieldView>| field.is_some_and(|field| field.link.is_some());
+            let role = |field: &Option<&FieldView>| match (link(field), differs) {
+                (true, _) => Role::Link,
+                (false, true) => Role::Text,
+                (false, false) => Role::Dim,
+            };
+            painter.put(20, y, &text::cut(&left, room), role(a));
+            painter.put(20 + column, y, &text::cut(&right, room), role(b));
+            if differs {
+                painter.put(18, y, "≠", Role::Changed);
+            }
+            if at == self.cursor.at {
+                painter.mark(0, y, width, 1, Role::Selected);
+            }
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! The page inspector: bytes, fields and their explanation, with one selection for all three.
+//!
+//! Fields, gaps, verdicts and links come from `northstar_engine::inspect::page`; nothing is decoded
+//! here. Three panes side by side from 100 columns on, tabs below that.
+
+mod draw;
+mod rows;
+
+use super::{Component, Context, Effect, ScreenId};
+use crate::action::Act;
+use crate::model::pages::{LoadPage, LoadedPage};
+use crate::place::{At, Place};
+use crate::widgets::list::Cursor;
+use crate::widgets::{Painter, hexgrid, text};
+use northstar_engine::PageId;
+use northstar_engine::inspect::{FieldView, Gap, Link};
+use northstar_engine::printable::Printable;
+use rows::{Row, Rows};
+use serde_json::{Value, json};
+use std::any::Any;
+use std::cell::Cell;
+
+const PAGE: &str = "page";
+const OTHER: &str = "other";
+const DIFF: &str = "diff";
+
+/// The pane that has the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+enum Pane {
+    #[default]
+    Fields,
+    Hex,
+}
+
+/// How the panes lay when last drawn.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    columns: usize,
+    top: usize,
+    height: u16,
+    hex_x: u16,
+    hex_width: u16,
+    fields_x: u16,
+    fields_width: u16,
+}
+
+/// The screen.
+#[derive(Debug, Default)]
+pub struct PageScreen {
+    id: PageId,
+    wanted: Option<u32>,
+    page: Option<LoadedPage>,
+    other: Option<LoadedPage>,
+    rows: Rows,
+    list: Cursor,
+    /// The byte under the cursor.
+    byte: usize,
+    pane: Pane,
+    seen: Cell<Seen>,
+    error: Option<String>,
+}
+
+impl PageScreen {
+    fn open(&mut self, id: PageId, offset: Option<u32>) -> Vec<Effect> {
+        self.wanted = offset;
+        if self.id != id {
+            self.id = id;
+            self.page = None;
+            self.other = None;
+            self.error = None;
+        }
+        vec![Effect::Run(PAGE, Box::new(LoadPage { id }))]
+    }
+
+    fn len(&self) -> usize {
+        self.page.as_ref().map_or(0, |page| page.bytes.len())
+    }
+
+    /// The row under the cursor: a field or a gap.
+    fn selected(&self) -> Option<&Row> {
+        self.rows.visible.get(self.list.at)
+    }
+
+    fn field(&self) -> Option<&FieldView> {
+        let page = self.page.as_ref()?;
+        match self.selected()? {
+            Row::Field { path, .. } => page.view.field(path),
+            Row::Gap { .. } => None,
+        }
+    }
+
+    fn gap(&self) -> Option<&Gap> {
+        match self.selected()? {
+            Row::Gap { index } => self.page.as_ref()?.view.gaps.get(*index),
+            Row::Field { .. } => None,
+        }
+    }
+
+    fn selected_range(&self) -> std::ops::Range<usize> {
+        self.field()
+            .map(|field| field.range.clone())
+            .or_else(|| self.gap().map(|gap| gap.range.clone()))
+            .unwrap_or(self.byte..self.byte)
+    }
+
+    /// Puts the cursor on a byte and the selection on what is there.
+    fn select_byte(&mut self, byte: usize) {
+        self.byte = byte.min(self.len().saturating_sub(1));
+        if let Some(page) = &self.page
+            && let Some(at) = self.rows.row_at(&page.view, self.byte)
+        {
+            self.list.select(at, self.rows.visible.len());
+        }
+    }
+
+    /// The list cursor has moved: the bytes follow.
+    fn select_row(&mut self) {
+        let range = self.selected_range();
+        if !range.contains(&self.byte) {
+            self.byte = range.start;
+        }
+    }
+
+    fn move_hex(&mut self, act: Act) {
+        let seen = self.seen.get();
+        let columns = seen.columns.max(1);
+        let screenful = columns * usize::from(seen.height.max(2) - 1);
+        let last = self.len().saturating_sub(1);
+        let to = match act {
+            Act::Left => self.byte.saturating_sub(1),
+            Act::Right => self.byte + 1,
+            Act::Up if self.byte >= columns => self.byte - columns,
+            Act::Down if self.byte + columns <= last => self.byte + columns,
+            Act::PageUp => self.byte.saturating_sub(screenful),
+            Act::PageDown => self.byte + screenful,
+            Act::Top => 0,
+            Act::End => last,
+            _ => self.byte,
+        };
+        self.select_byte(to);
+    }
+
+    fn follow(&mut self) -> Vec<Effect> {
+        let Some(link) = self.field().and_then(|field| field.link.clone()) else {
+            return self.fold();
+        };
+        match link {
+            Link::Lsn(lsn) => go_log(At::Lsn(lsn)),
+            Link::Txn(txn) => go_log(At::Txn(txn)),
+            Link::Offset(offset) => {
+                self.select_byte(offset);
+                Vec::new()
+            }
+            link => match link.page() {
+                Some(page) => vec![Effect::Go(Place::page(page))],
+                None => Vec::new(),
+            },
+        }
+    }
+
+    fn fold(&mut self) -> Vec<Effect> {
+        let (Some(Row::Field { path, .. }), Some(page)) =
+            (self.rows.visible.get(self.list.at).cloned(), &self.page)
+        else {
+            return Vec::new();
+        };
+        self.rows.toggle(&page.view, &path);
+        self.list.clamp(self.rows.visible.len());
+        Vec::new()
+    }
+
+    /// Bytes worth a look: gaps that are not just zero, broken rules, differences.
+    fn points(&self) -> Vec<usize> {
+        let Some(page) = &self.page else { return Vec::new() };
+        let mut points: Vec<usize> = Vec::new();
+        if let Some(other) = &self.other {
+            let mut before = true;
+            for (at, byte) in page.bytes.iter().enumerate() {
+                let same = other.bytes.get(at) == Some(byte);
+                if before && !same {
+                    points.push(at);
+                }
+                before = same;
+            }
+            return points;
+        }
+        points.extend(page.view.gaps.iter().map(|gap| gap.range.start));
+        for field in &page.view.fields {
+            field.visit(&mut |field| {
+                if field.verdict.as_ref().is_some_and(|verdict| !verdict.ok) {
+                    points.push(field.range.start);
+                }
+            });
+        }
+        points.sort_unstable();
+        points.dedup();
+        points
+    }
+
+    fn next_point(&mut self, forward: bool) -> Vec<Effect> {
+        let points = self.points();
+        let here = self.selected_range().start.min(self.byte);
+        let to = if forward {
+            points.iter().find(|at| **at > here).or(points.first())
+        } else {
+            points.iter().rev().find(|at| **at < here).or(points.last())
+        };
+        if let Some(to) = to {
+            self.select_byte(*to);
+        }
+        Vec::new()
+    }
+
+    fn take(&mut self, page: LoadedPage) {
+        let same = self.page.as_ref().is_some_and(|old| old.view.id == page.view.id);
+        if !same {
+            self.rows = Rows::default();
+            self.list = Cursor::default();
+            self.byte = 0;
+        }
+        self.rows.rebuild(&page.view);
+        self.page = Some(page);
+        self.error = None;
+        match self.wanted.take() {
+            Some(offset) => {
+                let byte = usize::try_from(offset).unwrap_or(0);
+                if let Some(page) = &self.page {
+                    self.rows.reveal(&page.view, byte);
+                }
+                self.select_byte(byte);
+            }
+            None => self.list.clamp(self.rows.visible.len()),
+        }
+    }
+
+    /// The state of the page in a line.
+    fn verdict_line(page: &LoadedPage) -> (bool, String) {
+        let view = &page.view;
+        let stored = view.crc_stored.map_or("none".to_owned(), |crc| format!("{crc:08x}"));
+        if view.zero {
+            return (true, "never written: every byte is zero".to_owned());
+        }
+        if view.verified {
+            return (true, format!("✓ checksum {stored}"));
+        }
+        if page.moved {
+            return (false, "moved: a writer changed the page while it was read".to_owned());
+        }
+        if view.crc_stored == Some(view.crc_computed) {
+            return (false, format!("✗ checksum {stored} is right, another rule is broken"));
+        }
+        (false, format!("✗ checksum: stored {stored}, computed {:08x}", view.crc_computed))
+    }
+
+    fn title(page: &LoadedPage) -> String {
+        let view = &page.view;
+        let kind = view.page_type.map_or("page of unknown kind", |page_type| page_type.name());
+        let kind = if view.zero { "empty" } else { kind };
+        let mut title = format!("p{} {kind}", view.id);
+        if let Some(level) = view.level {
+            title += &format!(" level {level}");
+        }
+        title += &format!(" @{:#x}", view.offset);
+        if let Some(birth) = view.birth {
+            title += &format!(" txn {birth}");
+        }
+        title
+    }
+}
+
+fn go_log(at: At) -> Vec<Effect> {
+    vec![Effect::Go(Place::new(ScreenId::Log, at))]
+}
+
+impl Component for PageScreen {
+    fn id(&self) -> ScreenId {
+        ScreenId::Page
+    }
+
+    fn works(&self, _: &Context) -> Vec<Act> {
+        let mut works = Vec::new();
+        if let Some(field) = self.field() {
+            if field.link.is_some() {
+                works.push(Act::Open);
+            }
+            if !field.children.is_empty() {
+                works.push(Act::PageExpand);
+                if field.link.is_none() {
+                    works.push(Act::Open);
+                }
+            }
+        }
+        works.push(Act::NextPane);
+        works.push(Act::PrevPane);
+        if !self.points().is_empty() {
+            works.extend([Act::NextProblem, Act::PrevProblem]);
+        }
+        works.extend([Act::PageDiff, Act::PageParent, Act::PageNext, Act::PagePrev]);
+        works.extend([Act::Up, Act::Down, Act::Left, Act::Right]);
+        works.extend([Act::PageUp, Act::PageDown, Act::Top, Act::End]);
+        works
+    }
+
+    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
+        let last = context.summary.pages.saturating_sub(1);
+        match act {
+            Act::NextPane | Act::PrevPane => {
+                self.pane = if self.pane == Pane::Hex { Pane::Fields } else { Pane::Hex };
+                Vec::new()
+            }
+            Act::Open => self.follow(),
+            Act::PageExpand => self.fold(),
+            Act::NextProblem => self.next_point(true),
+            Act::PrevProblem => self.next_point(false),
+            Act::PageNext if self.id.get() < last => {
+                vec![Effect::Go(Place::page(PageId::new(self.id.get() + 1)))]
+            }
+            Act::PagePrev if self.id.get() > 0 => {
+                vec![Effect::Go(Place::page(PageId::new(self.id.get() - 1)))]
+            }
+            Act::PageParent => vec![Effect::Parent(self.id)],
+            Act::PageDiff if self.other.is_some() => {
+                self.other = None;
+                Vec::new()
+            }
+            Act::PageDiff => vec![Effect::Ask {
+                question: DIFF,
+                title: "compare with page".to_owned(),
+                text: "p".to_owned(),
+            }],
+            Act::Left | Act::Right if self.pane == Pane::Fields => {
+                let open =
+                    self.field().is_some_and(|field| self.rows.is_open(field, self.selected()));
+                let group = self.field().is_some_and(|field| !field.children.is_empty());
+                match (act, group, open) {
+                    (Act::Right, true, false) | (Act::Left, true, true) => self.fold(),
+                    (Act::Left, ..) => {
+                        if let Some(at) = self.rows.parent_of(self.list.at) {
+                            self.list.select(at, self.rows.visible.len());
+                            self.select_row();
+                        }
+                        Vec::new()
+                    }
+                    _ => Vec::new(),
+                }
+            }
+            act if self.pane == Pane::Hex => {
+                self.move_hex(act);
+                Vec::new()
+            }
+            act => {
+                if self.list.go(act, self.rows.visible.len()) {
+                    self.select_row();
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn show(&mut self, at: &At, _: &Context) -> Vec<Effect> {
+        match at {
+            At::Page(id, offset) => self.open(*id, *offset),
+            _ if self.page.is_none() => self.open(self.id, None),
+            _ => Vec::new(),
+        }
+    }
+
+    fn place(&self) -> At {
+        let offset = u32::try_from(self.byte).ok().filter(|byte| *byte > 0);
+        At::Page(self.id, offset)
+    }
+
+    fn reload(&mut self, _: &Context) -> Vec<Effect> {
+        let mut out = vec![Effect::Run(PAGE, Box::new(LoadPage { id: self.id }))];
+        if let Some(other) = &self.other {
+            out.push(Effect::Run(OTHER, Box::new(LoadPage { id: other.view.id })));
+        }
+        out
+    }
+
+    fn loaded(
+        &mut self,
+        slot: &'static str,
+        data: Box<dyn Any + Send>,
+        _: &Context,
+    ) -> Vec<Effect> {
+        let Ok(page) = data.downcast::<LoadedPage>() else { return Vec::new() };
+        if slot == OTHER {
+            self.other = Some(*page);
+            return Vec::new();
+        }
+        if page.view.id == self.id {
+            self.take(*page);
+        }
+        Vec::new()
+    }
+
+    fn failed(&mut self, _: &'static str, why: &str) {
+        self.error = Some(why.to_owned());
+    }
+
+    fn answer(&mut self, question: &'static str, answer: &str, _: &Context) -> Vec<Effect> {
+        let number = answer.trim().trim_start_matches(['p', 'P']);
+        match (question, number.parse()) {
+            (DIFF, Ok(id)) => vec![Effect::Run(OTHER, Box::new(LoadPage { id: PageId::new(id) }))],
+            _ => vec![Effect::Say(format!("no page: {answer}"))],
+        }
+    }
+
+    fn click(&mut self, x: u16, y: u16, again: bool, _: &Context) -> Vec<Effect> {
+        let seen = self.seen.get();
+        let inside = |from: u16, width: u16| x >= from && x < from.saturating_add(width);
+        let Some(y) = y.checked_sub(2) else { return Vec::new() };
+        if inside(seen.hex_x, seen.hex_width) {
+            self.pane = Pane::Hex;
+            if let Some(byte) = hexgrid::byte_at(x - seen.hex_x, y, seen.columns, seen.top) {
+                self.select_byte(byte);
+            }
+        } else if inside(seen.fields_x, seen.fields_width) {
+            self.pane = Pane::Fields;
+            if let Some(row) = self.list.row_at(usize::from(y), self.rows.visible.len()) {
+                self.list.select(row, self.rows.visible.len());
+                self.select_row();
+            }
+        }
+        if again { self.follow() } else { Vec::new() }
+    }
+
+    fn copy(&self, _: &Context) -> Option<(String, String)> {
+        if let Some(field) = self.field() {
+            return Some((field.name.to_string(), field.value.to_string()));
+        }
+        let page = self.page.as_ref()?;
+        let range = self.selected_range();
+        Some(("the bytes".to_owned(), text::hex(page.bytes.get(range)?)))
+    }
+
+    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
+        draw::draw(self, painter, context);
+    }
+
+    fn text(&self, _: &Context) -> Vec<String> {
+        let Some(page) = &self.page else {
+            return vec![self.error.clone().unwrap_or_else(|| "not read".to_owned())];
+        };
+        let mut lines = vec![Self::title(page), Self::verdict_line(page).1];
+        for problem in &page.view.problems {
+            lines.push(Printable::new(problem.to_string()).into_string());
+        }
+        lines.push(String::new());
+        for row in self.rows.all(&page.view) {
+            lines.push(draw::plain_line(page, &row));
+        }
+        lines
+    }
+
+    fn json(&self, _: &Context) -> Value {
+        match &self.page {
+            Some(page) => json!({ "screen": "page", "page": page.view, "moved": page.moved }),
+            None => json!({ "screen": "page", "page": null }),
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! The tree: a column a level, loaded as one walks, and a look-up step by step.
+//!
+//! Nodes and comparisons come from `inspect::tree`, which searches as the engine does.
+
+mod draw;
+
+use super::{Component, Context, Effect, ScreenId};
+use crate::action::Act;
+use crate::model::tree::{LoadNode, LoadedNode, LookUp, Lookup, Node};
+use crate::place::{At, Place};
+use crate::widgets::Painter;
+use crate::widgets::list::Cursor;
+use northstar_engine::Pointer;
+use northstar_engine::inspect::tree::{Entry, NodeView, Outcome, Root};
+use northstar_engine::printable::{Printable, unescape};
+use serde_json::{Value, json};
+use std::any::Any;
+
+const NODE: &str = "node";
+const LOOKUP: &str = "lookup";
+const KEY: &str = "key";
+
+/// A node in a column.
+#[derive(Debug)]
+struct Column {
+    pointer: Pointer,
+    node: Option<Node>,
+    cursor: Cursor,
+}
+
+impl Column {
+    fn new(pointer: Pointer) -> Self {
+        Self { pointer, node: None, cursor: Cursor::default() }
+    }
+
+    fn view(&self) -> Option<&NodeView> {
+        self.node.as_ref().and_then(|node| node.as_ref().ok())
+    }
+
+    fn len(&self) -> usize {
+        self.view().map_or(0, |node| node.entries.len())
+    }
+
+    fn entry(&self) -> Option<&Entry> {
+        self.view()?.entries.get(self.cursor.at)
+    }
+}
+
+/// One comparison, or what came of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Step {
+    node: usize,
+    /// `None`: all comparisons of the node are done.
+    comparison: Option<usize>,
+}
+
+/// The screen.
+#[derive(Debug, Default)]
+pub struct TreeScreen {
+    root: Option<Root>,
+    columns: Vec<Column>,
+    /// The column that has the keys.
+    active: usize,
+    lookup: Option<Lookup>,
+    step: usize,
+    /// A key to look up once the root is known.
+    wanted: Option<Vec<u8>>,
+    /// The first column is the node of this level when a child is awaited.
+    error: Option<String>,
+}
+
+/// The root that recovery would open.
+pub(super) fn chosen_root(context: &Context) -> Option<Root> {
+    let metas = context.summary.metas.as_ref()?;
+    let chosen = metas.chosen?;
+    metas.slots.get(chosen.index())?.root
+}
+
+/// The states that have pages of their own, newest first.
+pub(super) fn roots(context: &Context) -> Vec<Root> {
+    let mut roots: Vec<Root> = match &context.survey {
+        Some(survey) => survey.roots.clone(),
+        None => chosen_root(context).into_iter().collect(),
+    };
+    roots.sort_by_key(|root| std::cmp::Reverse(root.txn_id));
+    roots.dedup_by_key(|root| root.txn_id);
+    roots
+}
+
+/// A choice of states for a screen.
+pub(super) fn state_menu(screen: ScreenId, context: &Context) -> Effect {
+    let items = roots(context)
+        .into_iter()
+        .map(|root| {
+            let rows = crate::widgets::text::count(root.key_count);
+            let text = format!("txn {}  root p{}  {rows} rows", root.txn_id, root.pointer.page);
+            (text, Place::new(screen, At::Txn(root.txn_id)))
+        })
+        .collect();
+    Effect::Menu { title: "states with pages of their own".to_owned(), items }
+}
+
+impl TreeScreen {
+    fn open_root(&mut self, root: Root) -> Vec<Effect> {
+        self.root = Some(root);
+        self.lookup = None;
+        self.active = 0;
+        self.columns.clear();
+        if root.pointer.is_null() {
+            return Vec::new();
+        }
+        if let Some(key) = self.wanted.take() {
+            return self.look_up(key);
+        }
+        self.columns.push(Column::new(root.pointer));
+        vec![self.load(root.pointer, root.level())]
+    }
+
+    fn load(&self, pointer: Pointer, level: Option<u8>) -> Effect {
+        Effect::Run(NODE, Box::new(LoadNode { pointer, level }))
+    }
+
+    fn look_up(&mut self, key: Vec<u8>) -> Vec<Effect> {
+        match self.root {
+            Some(root) => vec![Effect::Run(LOOKUP, Box::new(LookUp { root, key }))],
+            None => {
+                self.wanted = Some(key);
+                Vec::new()
+            }
+        }
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let Some(lookup) = &self.lookup else { return Vec::new() };
+        let mut steps = Vec::new();
+        for (node, step) in lookup.steps.iter().enumerate() {
+            let comparisons = 0..step.comparisons.len();
+            steps.extend(comparisons.map(|at| Step { node, comparison: Some(at) }));
+            steps.push(Step { node, comparison: None });
+        }
+        steps
+    }
+
+    fn current_step(&self) -> Option<Step> {
+        self.steps().get(self.step).copied()
+    }
+
+    fn take_lookup(&mut self, lookup: Lookup) {
+        self.columns = lookup
+            .nodes
+            .iter()
+            .map(|loaded| {
+                let mut column = Column::new(loaded.pointer);
+                column.node = Some(loaded.node.clone());
+                column
+            })
+            .collect();
+        self.lookup = Some(lookup);
+        self.select_step(0);
+    }
+
+    fn select_step(&mut self, step: usize) {
+        let steps = self.steps();
+        self.step = step.min(steps.len().saturating_sub(1));
+        let Some(here) = steps.get(self.step).copied() else { return };
+        self.active = here.node;
+        let Some(found) = self.lookup.as_ref().and_then(|lookup| lookup.steps.get(here.node))
+        else {
+            return;
+        };
+        let slot = match here.comparison {
+            Some(at) => found.comparisons.get(at).map(|comparison| comparison.slot),
+            None => found.chosen,
+        };
+        // Columns before this one show the child that was taken.
+        let chosen: Vec<Option<usize>> = self
+            .lookup
+            .iter()
+            .flat_map(|lookup| lookup.steps.iter().take(here.node))
+            .map(|step| step.chosen)
+            .collect();
+        for (column, chosen) in self.columns.iter_mut().zip(chosen) {
+            let len = column.len();
+            column.cursor.select(chosen.unwrap_or(0), len);
+        }
+        if let (Some(column), Some(slot)) = (self.columns.get_mut(here.node), slot) {
+            let len = column.len();
+            column.cursor.select(slot, len);
+        }
+    }
+
+    /// The cursor moved: what lay to the right belongs to another child.
+    fn moved(&mut self) -> Vec<Effect> {
+        self.columns.truncate(self.active + 1);
+        self.lookup = None;
+        self.preview()
+    }
+
+    /// Loads the child under the cursor into the column to the right.
+    fn preview(&mut self) -> Vec<Effect> {
+        let Some(column) = self.columns.get(self.active) else { return Vec::new() };
+        let Some(Entry::Child { pointer, .. }) = column.entry() else { return Vec::new() };
+        let pointer = *pointer;
+        let level = column.view().and_then(|node| node.level.checked_sub(1));
+        if self.columns.len() == self.active + 1 {
+            self.columns.push(Column::new(pointer));
+        }
+        vec![self.load(pointer, level)]
+    }
+
+    fn open(&self) -> Vec<Effect> {
+        let Some(column) = self.columns.get(self.active) else { return Vec::new() };
+        let offset = match column.entry() {
+            Some(Entry::Row { value, .. }) => Some(u32::from(value.offset)),
+            _ => None,
+        };
+        let at = At::Page(column.pointer.page, offset);
+        vec![Effect::Go(Place::new(ScreenId::Page, at))]
+    }
+}
+
+impl Component for TreeScreen {
+    fn id(&self) -> ScreenId {
+        ScreenId::Tree
+    }
+
+    fn works(&self, context: &Context) -> Vec<Act> {
+        let mut works = Vec::new();
+        if self.root.is_some_and(|root| !root.pointer.is_null()) {
+            works.extend([Act::TreeLookup, Act::Open]);
+            if self.lookup.is_some() {
+                works.splice(0..0, [Act::TreeStepNext, Act::TreeStepPrev]);
+            }
+            works.extend([Act::Left, Act::Right, Act::Up, Act::Down]);
+            works.extend([Act::PageUp, Act::PageDown, Act::Top, Act::End]);
+        }
+        if roots(context).len() > 1 {
+            works.push(Act::TreeState);
+        }
+        works
+    }
+
+    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
+        match act {
+            Act::TreeLookup => vec![Effect::Ask {
+                question: KEY,
+                title: "look up which key?".to_owned(),
+                text: self
+                    .selected_key()
+                    .map_or(String::new(), |key| Printable::capped(key, 200).into_string()),
+            }],
+            Act::TreeStepNext => {
+                self.select_step(self.step + 1);
+                Vec::new()
+            }
+            Act::TreeStepPrev => {
+                self.select_step(self.step.saturating_sub(1));
+                Vec::new()
+            }
+            Act::TreeState => vec![state_menu(ScreenId::Tree, context)],
+            Act::Open => self.open(),
+            Act::Left => {
+                self.active = self.active.saturating_sub(1);
+                Vec::new()
+            }
+            Act::Right => {
+                let leaf = self.columns.get(self.active).and_then(Column::view);
+                if leaf.is_some_and(|node| node.leaf) {
+                    return self.open();
+                }
+                if self.active + 1 < self.columns.len() {
+                    self.active += 1;
+                    return match self.lookup {
+                        Some(_) => Vec::new(),
+                        None => self.preview(),
+                    };
+                }
+                Vec::new()
+            }
+            act => {
+                let Some(column) = self.columns.get_mut(self.active) else { return Vec::new() };
+                let len = column.len();
+                if column.cursor.go(act, len) { self.moved() } else { Vec::new() }
+            }
+        }
+    }
+
+    fn show(&mut self, at: &At, context: &Context) -> Vec<Effect> {
+        if let At::Key(key) = at {
+            self.wanted = Some(key.clone());
+        }
+        let root = match at {
+            At::Txn(txn) => roots(context).into_iter().find(|root| root.txn_id == *txn),
+            _ => self.root.or_else(|| chosen_root(context)),
+        };
+        match root {
+            Some(root) if self.root != Some(root) || self.columns.is_empty() => {
+                self.open_root(root)
+            }
+            Some(_) => match self.wanted.take() {
+                Some(key) => self.look_up(key),
+                None => Vec::new(),
+            },
+            None => Vec::new(),
+        }
+    }
+
+    fn place(&self) -> At {
+        match &self.lookup {
+            Some(lookup) => At::Key(lookup.key.clone()),
+            None => match self.columns.get(self.active) {
+                Some(column) => At::Page(column.pointer.page, None),
+                None => At::Here,
+            },
+        }
+    }
+
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        let key = self.lookup.take().map(|lookup| lookup.key);
+        self.wanted = self.wanted.take().or(key);
+        match chosen_root(context) {
+            Some(root) => self.open_root(root),
+            None => {
+                self.root = None;
+                self.columns.clear();
+                Vec::new()
+            }
+        }
+    }
+
+    fn loaded(
+        &mut self,
+        slot: &'static str,
+        data: Box<dyn Any + Send>,
+        _: &Context,
+    ) -> Vec<Effect> {
+        if slot == LOOKUP {
+            if let Ok(lookup) = data.downcast::<Lookup>() {
+                self.take_lookup(*lookup);
+            }
+            return Vec::new();
+        }
+        let Ok(loaded) = data.downcast::<LoadedNode>() else { return Vec::new() };
+        let at = self.columns.iter().position(|column| column.pointer == loaded.pointer);
+        let Some(column) = at.and_then(|at| self.columns.get_mut(at)) else {
+            return Vec::new();
+        };
+        column.node = Some(loaded.node);
+        // The root arrived: show its first child beside it.
+        if at == Some(self.active) && self.columns.len() == self.active + 1 {
+            return self.preview();
+        }
+        Vec::new()
+    }
+
+    fn failed(&mut self, _: &'static str, why: &str) {
+        self.error = Some(why.to_owned());
+    }
+
+    fn answer(&mut self, question: &'static str, answer: &str, _: &Context) -> Vec<Effect> {
+        match (question, unescape(answer)) {
+            (KEY, Some(key)) => self.look_up(key),
+            _ => vec![Effect::Say(format!("not a whole escape: {answer}"))],
+        }
+    }
+
+    fn copy(&self, _: &Context) -> Option<(String, String)> {
+        let key = self.selected_key()?;
+        Some(("the key".to_owned(), Printable::new(key).into_string()))
+    }
+
+    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
+        draw::draw(self, painter, context);
+    }
+
+    fn text(&self, context: &Context) -> Vec<String> {
+        draw::text(self, context)
+    }
+
+    fn json(&self, context: &Context) -> Value {
+        let nodes: Vec<&NodeView> = self.columns.iter().filter_map(Column::view).collect();
+        let lookup = self.lookup.as_ref().map(
+            |lookup| json!({ "key": Printable::new(&lookup.key).as_str(), "steps": lookup.steps }),
+        );
+        let levels = context.survey.as_ref().map(|survey| &survey.levels);
+        json!({ "screen": "tree", "root": self.root, "levels": levels, "nodes": nodes, "lookup": lookup })
+    }
+}
+
+impl TreeScreen {
+    fn selected_key(&self) -> Option<&[u8]> {
+        match self.columns.get(self.active)?.entry()? {
+            Entry::Row { key, .. } => Some(key),
+            Entry::Child { separator, .. } => Some(separator),
+        }
+    }
+
+    fn outcome_line(&self, outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Descend(pointer) => format!("go down to p{}", pointer.page),
+            Outcome::Found(value) => format!("found: a value of {} bytes", value.bytes),
+            Outcome::Missing => "not there: no row has this key".to_owned(),
+            Outcome::Broken => "the node cannot be read any further".to_owned(),
+        }
+    }
+}
