@@ -2,7 +2,7 @@
 //!
 //! Called by `db::open`. Spec: `spec/semantics_v0.md`, recovery; crash rule 20: a root is formed for
 //! every state that the history keeps, and a sorted batch never crosses one, nor a DelRange.
-//! Keeps: LOG-8 (the rows after each formed root are as many as its commit says).
+//! Keeps: LOG-20 (the rows after each formed root are as many as its commit says).
 //! Cost: operations are sorted in batches of up to 8 MiB and applied in key order, so that a random
 //! tail costs little more than a sorted one.
 
@@ -108,7 +108,7 @@ impl Group {
                 if removed != count {
                     let expected = format!("a range of {count} rows");
                     let place = Place::File;
-                    return Err(Corrupt::at(place, "LOG-8", expected, removed).into());
+                    return Err(Corrupt::at(place, "LOG-20", expected, removed).into());
                 }
             }
         }
@@ -126,7 +126,7 @@ impl Group {
             let expected =
                 format!("{} rows after transaction {}", last.commit.key_count, last.txn_id);
             let place = Place::Lsn(last.lsn);
-            return Err(Corrupt::at(place, "LOG-8", expected, tree.key_count).into());
+            return Err(Corrupt::at(place, "LOG-20", expected, tree.key_count).into());
         }
         let snapshot = Snapshot {
             txn_id: last.txn_id,

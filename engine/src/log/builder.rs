@@ -27,7 +27,7 @@ pub struct RecordBuilder {
     txn_id: TxnId,
     record: Vec<u8>,
     /// Operations in the record being built.
-    op_count: u64,
+    part_ops: u64,
     /// Operations in it and in all continuations before it.
     total_ops: u64,
     chain_first: Option<Lsn>,
@@ -52,7 +52,7 @@ impl RecordBuilder {
     pub fn new(txn_id: TxnId) -> Self {
         let mut record = Vec::with_capacity(512);
         record.resize(FRONT_BYTES, 0);
-        Self { txn_id, record, op_count: 0, total_ops: 0, chain_first: None, chain_count: 0 }
+        Self { txn_id, record, part_ops: 0, total_ops: 0, chain_first: None, chain_count: 0 }
     }
 
     /// The transaction.
@@ -103,11 +103,11 @@ impl RecordBuilder {
 
     fn push(&mut self, log: &LogWriter, op: Op<'_>) -> Result<()> {
         let payload = self.record.len() - RecordHeader::BYTES;
-        if self.op_count > 0 && payload + op.encoded_bytes() > log.config().payload_bytes_max {
+        if self.part_ops > 0 && payload + op.encoded_bytes() > log.config().payload_bytes_max {
             self.spill(log)?;
         }
         op.encode(&mut self.record);
-        self.op_count += 1;
+        self.part_ops += 1;
         self.total_ops += 1;
         Ok(())
     }
@@ -119,7 +119,7 @@ impl RecordBuilder {
         log.wait_written(appended.end_lsn)?;
         self.chain_first.get_or_insert(appended.lsn);
         self.chain_count += 1;
-        self.op_count = 0;
+        self.part_ops = 0;
         Ok(())
     }
 
@@ -154,8 +154,8 @@ impl RecordBuilder {
         if self.chain_first.is_none() {
             return Ok(());
         }
-        self.total_ops -= self.op_count;
-        self.op_count = 0;
+        self.total_ops -= self.part_ops;
+        self.part_ops = 0;
         self.record.truncate(FRONT_BYTES);
         self.reserve(log)?;
         self.append(log, RecordType::Continuation, None, FLAG_ABORT).map(|_| ())
@@ -174,7 +174,7 @@ impl RecordBuilder {
             root: info.map_or(Pointer::NULL, |info| info.root),
             depth: info.map_or(0, |info| info.depth),
             key_count: info.map_or(0, |info| info.key_count),
-            op_count: self.op_count,
+            op_count: self.part_ops,
             // Filled in by the log when the record's own position is known.
             chain_first: Lsn::default(),
             chain_index: self.chain_count,

@@ -55,7 +55,7 @@ impl Run {
                     acked_at.resize(db.txn as usize + 1, disk.op_count());
                 }
             }
-            if mix(seed ^ index ^ 99) % 4 == 0 {
+            if mix(seed ^ index ^ 99).is_multiple_of(4) {
                 db.log.prove_idle(crate::ids::TxnId::new(db.txn)).expect("proved");
             }
         }

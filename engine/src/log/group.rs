@@ -103,7 +103,7 @@ impl Group {
             return;
         }
         let fits = |chunk: &Vec<u8>| chunk.len() + record.len() <= CHUNK_BYTES;
-        if !state.queue.last().is_some_and(fits) {
+        if state.queue.last().is_none_or(|chunk| !fits(chunk)) {
             let chunk = std::mem::take(&mut state.spare);
             state.queue.push(chunk);
         }

@@ -51,7 +51,7 @@ pub(super) fn ops_of(txn: u64) -> Vec<ModelOp> {
         ops.push(match random(100 + index) % 10 {
             0 => ModelOp::Del(key(200 + index)),
             1 => ModelOp::DelRange(key(200 + index), Some(key(300 + index))),
-            2 if txn % 7 == 0 => ModelOp::DelRange(b"key15".to_vec(), None),
+            2 if txn.is_multiple_of(7) => ModelOp::DelRange(b"key15".to_vec(), None),
             _ => {
                 let length = (random(400 + index) % 120) as usize;
                 ModelOp::Put(key(200 + index), vec![txn as u8; length])

@@ -46,7 +46,8 @@ fn every_flipped_byte_is_found() {
 
 #[test]
 fn a_sound_checksum_is_not_enough() {
-    let cases: &[(&str, &str, fn(&mut SegmentHeader))] = &[
+    type Case = (&'static str, &'static str, fn(&mut SegmentHeader));
+    let cases: &[Case] = &[
         ("newer version", "SEG-2", |h| h.version = 1),
         ("unknown flag", "SEG-2", |h| h.flags = 1),
         ("generation 0", "SEG-3", |h| h.generation = 0),

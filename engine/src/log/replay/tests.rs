@@ -6,7 +6,8 @@ use crate::log::testing::{LogDb, SMALL, discover, memory, models, state_of};
 
 #[test]
 fn a_range_must_remove_what_it_says() {
-    let cases: &[(&str, &[u8], Option<&[u8]>, u64)] = &[
+    type Case = (&'static str, &'static [u8], Option<&'static [u8]>, u64);
+    let cases: &[Case] = &[
         ("all", b"", None, 3),
         ("half open", b"a", Some(b"c"), 2),
         ("from a key on", b"b", None, 2),

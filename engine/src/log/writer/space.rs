@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
 
 const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;
-const ZEROS: [u8; 128 * 1024] = [0; 128 * 1024];
+static ZEROS: [u8; 128 * 1024] = [0; 128 * 1024];
 /// A clean close gives preallocated space back when there is more of it than this.
 const SLACK_BYTES: u64 = 64 * 1024;
 
