@@ -11,7 +11,7 @@
 //!
 //! Called by [`super::writer`] only. No timers: a lone committer leads at once and pays one write
 //! and one sync. A writer to the operating system only (Eventual) does not wait for a running sync.
-//! Keeps LOG-16 and crash rules 16 and 18: a sync proves what had been written before it began.
+//! Keeps crash rules 16 and 18: a sync proves what had been written before it began.
 //! Under `cfg(loom)` every interleaving of small cases is tried.
 
 use super::writer::Progress;
@@ -151,7 +151,8 @@ impl Group {
                 return Err(Error::Poisoned);
             }
             assert!(target <= state.end, "waiting for a record that was never appended");
-            if !state.writing && !(goal == Goal::Durable && state.syncing) {
+            let busy = state.writing || (goal == Goal::Durable && state.syncing);
+            if !busy {
                 break;
             }
             state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);

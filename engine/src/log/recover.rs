@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Called by [`super::LogWriter::open`], and by read-only openers, which stop after judging. Bytes:
-//! `spec/commit_record_v0.md`, recovery. Keeps LOG-13 to LOG-15, LOG-19 and crash rules 13, 15 and
+//! `spec/commit_record_v0.md`, recovery. Keeps LOG-9, LOG-13, LOG-14 and crash rules 13, 15 and
 //! 19: the page cache is not trusted, a torn tail never becomes valid again. Interrupted anywhere,
 //! the next open does the same again. Cost: the bytes behind the meta, read twice.
 

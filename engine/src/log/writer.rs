@@ -7,7 +7,7 @@
 //!  trim    ─▶ (space.rs: remove, recycle)         after a checkpoint
 //! ```
 //!
-//! Called by `txn` and `db`. Bytes: `spec/commit_record_v0.md`. Keeps LOG-15 to LOG-18 and crash
+//! Called by `txn` and `db`. Bytes: `spec/commit_record_v0.md`. Keeps crash
 //! rules 12, 14, 16, 18 and 23. Cost of a durable commit: one copy of its record, one write, one
 //! fdatasync; the space was written as zeros and synced before, so a commit changes no metadata.
 //! Locks, in the order they are taken: appender, space, group.
