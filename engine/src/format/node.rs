@@ -11,7 +11,20 @@
 //!
 //! Key heads in slots and sampled hints: LeanStore and vmcache (`BTreeNode`), by Leis et al.
 
+mod cells;
+mod check;
+mod edit;
+mod view;
+
+pub use cells::{Cells, Insert, SplitAt};
+pub use check::check_node;
+pub use edit::{NodeMut, child_bytes};
+pub use view::{CellValue, Node, head_of};
+
 use super::field::layout;
+use super::overflow::ValueDescriptor;
+use crate::ids::Pointer;
+use crate::limits::{INLINE_ROW_BYTES_MAX, KEY_BYTES_MAX, PAGE_BYTES};
 
 /// Hints in a node header.
 pub const HINT_COUNT: usize = 16;
@@ -41,3 +54,26 @@ layout! {
         head: u32 = "First 4 bytes of the key behind the prefix, as a big-endian number padded with zeros: most comparisons end here.",
     }
 }
+
+/// Fewest slots at which hints are sampled.
+pub const HINTED_COUNT_MIN: usize = 2 * (HINT_COUNT + 1);
+/// Bytes of a node for slots, cells and the prefix.
+pub const NODE_BYTES: usize = PAGE_BYTES - SLOTS_OFFSET;
+/// Bytes of a child pointer, the value of an internal cell.
+pub const CHILD_BYTES: usize = <Pointer as super::field::Scalar>::BYTES;
+
+// Three cells of the greatest size fit a node of either kind, so that a split always finds a place
+// that leaves two children a side.
+const LEAF_CELL_BYTES_MAX: usize = if INLINE_ROW_BYTES_MAX > KEY_BYTES_MAX + ValueDescriptor::BYTES {
+    INLINE_ROW_BYTES_MAX
+} else {
+    KEY_BYTES_MAX + ValueDescriptor::BYTES
+};
+const _: () = assert!(3 * (LEAF_CELL_BYTES_MAX + Slot::BYTES) <= NODE_BYTES);
+const _: () = assert!(3 * (KEY_BYTES_MAX + CHILD_BYTES + Slot::BYTES) <= NODE_BYTES);
+// Lengths and offsets fit their 16-bit fields, and an inline length never looks like an overflow.
+const _: () = assert!(PAGE_BYTES <= u16::MAX as usize);
+const _: () = assert!(INLINE_ROW_BYTES_MAX < OVERFLOW_BIT as usize);
+
+#[cfg(test)]
+mod tests;

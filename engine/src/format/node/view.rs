@@ -1,0 +1,325 @@
+//! Reading a node: search and accessors over the bytes of a page.
+//!
+//! Called by `tree` on pages that [`super::check_node`] has accepted. No accessor panics on any
+//! bytes; on bytes that were not accepted the answers mean nothing. Cost of a search: the header's
+//! two cache lines, about five slots, one key.
+
+use super::super::field::Scalar;
+use super::super::overflow::ValueDescriptor;
+use super::super::page::PageType;
+use super::{HINT_COUNT, HINTED_COUNT_MIN, NodeHeader, OVERFLOW_BIT, SLOTS_OFFSET, Slot};
+use crate::ids::{PageId, Pointer};
+use crate::limits::PAGE_BYTES;
+use std::cmp::Ordering;
+
+pub(super) const PAGE_TYPE_OFFSET: usize = 10;
+pub(super) const LEVEL_OFFSET: usize = 11;
+pub(super) const COUNT_OFFSET: usize = 40;
+pub(super) const PREFIX_OFFSET: usize = 42;
+pub(super) const HEAP_OFFSET: usize = 44;
+pub(super) const DEAD_OFFSET: usize = 46;
+pub(super) const SIBLING_OFFSET: usize = 48;
+pub(super) const HINTS_OFFSET: usize = 56;
+
+const _: () = {
+    let fields = NodeHeader::LAYOUT.fields;
+    assert!(fields[0].offset + 40 == COUNT_OFFSET);
+    assert!(fields[1].offset + 40 == PREFIX_OFFSET);
+    assert!(fields[2].offset + 40 == HEAP_OFFSET);
+    assert!(fields[3].offset + 40 == DEAD_OFFSET);
+    assert!(fields[4].offset + 40 == SIBLING_OFFSET);
+    assert!(fields[5].offset + 40 == HINTS_OFFSET);
+    let page = super::super::page::PageHeader::LAYOUT.fields;
+    assert!(page[3].offset == PAGE_TYPE_OFFSET);
+    assert!(page[4].offset == LEVEL_OFFSET);
+    assert!(super::super::page::PageHeader::BYTES == 40);
+    assert!(Slot::LAYOUT.fields[3].offset == 6);
+};
+
+/// The first four bytes of a key suffix as a number that orders like them.
+#[inline]
+pub fn head_of(suffix: &[u8]) -> u32 {
+    if let Some(bytes) = suffix.first_chunk::<4>() {
+        return u32::from_be_bytes(*bytes);
+    }
+    let mut head = 0;
+    for (index, byte) in suffix.iter().take(4).enumerate() {
+        head |= u32::from(*byte) << (24 - 8 * index);
+    }
+    head
+}
+
+/// A cell's value in a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellValue<'a> {
+    /// The value itself.
+    Inline(&'a [u8]),
+    /// Where the value is.
+    Overflow(ValueDescriptor),
+}
+
+/// A node, read.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    bytes: &'a [u8; PAGE_BYTES],
+}
+
+impl std::fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node")
+            .field("level", &self.level())
+            .field("count", &self.count())
+            .field("prefix", &self.prefix().escape_ascii().to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Node<'a> {
+    /// Looks at `bytes` as a node.
+    #[inline]
+    pub fn new(bytes: &'a [u8; PAGE_BYTES]) -> Self {
+        Self { bytes }
+    }
+
+    /// The whole page.
+    #[inline]
+    pub fn bytes(self) -> &'a [u8; PAGE_BYTES] {
+        self.bytes
+    }
+
+    #[inline]
+    fn u16_at(self, offset: usize) -> usize {
+        self.bytes.get(offset..).and_then(u16::read).unwrap_or(0).into()
+    }
+
+    /// Distance from the leaves.
+    #[inline]
+    pub fn level(self) -> u8 {
+        self.bytes.get(LEVEL_OFFSET).copied().unwrap_or(0)
+    }
+
+    /// Whether this holds rows.
+    #[inline]
+    pub fn is_leaf(self) -> bool {
+        self.bytes.get(PAGE_TYPE_OFFSET).copied() == Some(PageType::Leaf as u8)
+    }
+
+    /// Slots.
+    #[inline]
+    pub fn count(self) -> usize {
+        self.u16_at(COUNT_OFFSET)
+    }
+
+    /// Length of the common prefix.
+    #[inline]
+    pub fn prefix_bytes(self) -> usize {
+        self.u16_at(PREFIX_OFFSET)
+    }
+
+    /// What all keys start with; slot 0 of an internal node aside.
+    #[inline]
+    pub fn prefix(self) -> &'a [u8] {
+        let start = PAGE_BYTES.saturating_sub(self.prefix_bytes());
+        self.bytes.get(start..).unwrap_or_default()
+    }
+
+    /// Lowest used offset of the heap.
+    #[inline]
+    pub fn heap_start(self) -> usize {
+        self.u16_at(HEAP_OFFSET)
+    }
+
+    /// Bytes of the heap that no slot names.
+    #[inline]
+    pub fn dead_bytes(self) -> usize {
+        self.u16_at(DEAD_OFFSET)
+    }
+
+    /// The right neighbour at the time of the split or build; a hint, not to be followed.
+    pub fn right_sibling(self) -> PageId {
+        PageId::new(self.bytes.get(SIBLING_OFFSET..).and_then(u64::read).unwrap_or(0))
+    }
+
+    /// Bytes between the slots and the heap.
+    #[inline]
+    pub fn gap_bytes(self) -> usize {
+        self.heap_start().saturating_sub(self.count() * Slot::BYTES + SLOTS_OFFSET)
+    }
+
+    /// Bytes that slots, live cells and the prefix take.
+    pub fn used_bytes(self) -> usize {
+        let heap = PAGE_BYTES.saturating_sub(self.heap_start());
+        (self.count() * Slot::BYTES + heap).saturating_sub(self.dead_bytes())
+    }
+
+    /// Slot `index`; all zero past the end of the page.
+    #[inline]
+    pub fn slot(self, index: usize) -> Slot {
+        let bytes = self.slot_bytes(index);
+        let field = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+        Slot {
+            offset: field(0),
+            key_bytes: field(2),
+            value_bytes: field(4),
+            head: u32::from_le_bytes([bytes[6], bytes[7], bytes[8], bytes[9]]),
+        }
+    }
+
+    #[inline]
+    fn slot_bytes(self, index: usize) -> &'a [u8; Slot::BYTES] {
+        let offset = index.saturating_mul(Slot::BYTES).saturating_add(SLOTS_OFFSET);
+        match self.bytes.get(offset..).and_then(|rest| rest.first_chunk()) {
+            Some(slot) => slot,
+            None => &[0; Slot::BYTES],
+        }
+    }
+
+    #[inline]
+    fn head(self, index: usize) -> u32 {
+        let bytes = self.slot_bytes(index);
+        u32::from_le_bytes([bytes[6], bytes[7], bytes[8], bytes[9]])
+    }
+
+    /// The key in slot `index` without the prefix.
+    #[inline]
+    pub fn suffix(self, index: usize) -> &'a [u8] {
+        let slot = self.slot(index);
+        let start = usize::from(slot.offset);
+        self.bytes.get(start..start + usize::from(slot.key_bytes)).unwrap_or_default()
+    }
+
+    /// The whole key in slot `index`, put together; empty for slot 0 of an internal node.
+    pub fn key(self, index: usize) -> Vec<u8> {
+        let (front, back) = self.key_parts(index);
+        [front, back].concat()
+    }
+
+    /// The key in slot `index` in two parts.
+    #[inline]
+    pub fn key_parts(self, index: usize) -> (&'a [u8], &'a [u8]) {
+        if index == 0 && !self.is_leaf() {
+            return (&[], &[]);
+        }
+        (self.prefix(), self.suffix(index))
+    }
+
+    /// Where the stored value of slot `index` is: start, length, whether it is a descriptor.
+    #[inline]
+    pub fn value_place(self, index: usize) -> (usize, usize, bool) {
+        let slot = self.slot(index);
+        let start = usize::from(slot.offset) + usize::from(slot.key_bytes);
+        let bytes = usize::from(slot.value_bytes & !OVERFLOW_BIT);
+        if start + bytes > PAGE_BYTES {
+            return (0, 0, false);
+        }
+        (start, bytes, slot.value_bytes & OVERFLOW_BIT != 0)
+    }
+
+    /// The stored value of slot `index` as bytes, and whether they are a descriptor.
+    #[inline]
+    pub fn stored_value(self, index: usize) -> (&'a [u8], bool) {
+        let (start, bytes, overflow) = self.value_place(index);
+        (self.bytes.get(start..start + bytes).unwrap_or_default(), overflow)
+    }
+
+    /// The value of slot `index` of a leaf.
+    #[inline]
+    pub fn value(self, index: usize) -> CellValue<'a> {
+        let (bytes, overflow) = self.stored_value(index);
+        match overflow.then(|| ValueDescriptor::decode(bytes)).flatten() {
+            Some(descriptor) => CellValue::Overflow(descriptor),
+            None => CellValue::Inline(bytes),
+        }
+    }
+
+    /// The child in slot `index` of an internal node; null when there is none.
+    #[inline]
+    pub fn child(self, index: usize) -> Pointer {
+        Pointer::read(self.stored_value(index).0).unwrap_or(Pointer::NULL)
+    }
+
+    /// Where `key` is in a leaf, or where it would be inserted.
+    #[inline]
+    pub fn search(self, key: &[u8]) -> Result<usize, usize> {
+        match self.behind_prefix(key) {
+            Ok(suffix) => self.search_suffix(suffix, 0),
+            Err(Ordering::Less) => Err(0),
+            Err(_) => Err(self.count()),
+        }
+    }
+
+    /// The slot of an internal node whose subtree `key` belongs to.
+    #[inline]
+    pub fn find_child(self, key: &[u8]) -> usize {
+        match self.behind_prefix(key) {
+            Ok(suffix) => match self.search_suffix(suffix, 1) {
+                Ok(index) => index,
+                Err(index) => index.saturating_sub(1),
+            },
+            Err(Ordering::Less) => 0,
+            Err(_) => self.count().saturating_sub(1),
+        }
+    }
+
+    /// What of `key` is behind the prefix, or how `key` compares with the keys here when it does not
+    /// start with it.
+    #[inline]
+    fn behind_prefix<'k>(self, key: &'k [u8]) -> Result<&'k [u8], Ordering> {
+        let prefix = self.prefix();
+        // A key that is the front of the prefix is less, which is what comparing says too.
+        key.strip_prefix(prefix).ok_or_else(|| key.cmp(prefix))
+    }
+
+    /// The slots that `head` can be in or in front of, from the hints alone: `low..=high`.
+    #[inline]
+    pub fn hinted(self, head: u32, low: usize) -> (usize, usize) {
+        let count = self.count();
+        if count < HINTED_COUNT_MIN {
+            return (low.min(count), count);
+        }
+        let distance = count / (HINT_COUNT + 1);
+        let mut below = 0;
+        let mut not_above = 0;
+        // Counting instead of leaving early: no branch to mispredict, and it vectorises.
+        for index in 0..HINT_COUNT {
+            let hint = self.hint(index);
+            below += usize::from(hint < head);
+            not_above += usize::from(hint <= head);
+        }
+        let start = below * distance;
+        let end = if not_above < HINT_COUNT { (not_above + 1) * distance } else { count };
+        (start.max(low), end)
+    }
+
+    /// Hint `index`.
+    #[inline]
+    pub fn hint(self, index: usize) -> u32 {
+        self.bytes.get(HINTS_OFFSET + 4 * index..).and_then(u32::read).unwrap_or(0)
+    }
+
+    #[inline]
+    fn search_suffix(self, suffix: &[u8], low: usize) -> Result<usize, usize> {
+        let head = head_of(suffix);
+        let (mut low, mut high) = self.hinted(head, low);
+        while low < high {
+            let middle = low.midpoint(high);
+            let order = match self.head(middle).cmp(&head) {
+                Ordering::Equal => self.suffix(middle).cmp(suffix),
+                unequal => unequal,
+            };
+            match order {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Ok(middle),
+            }
+        }
+        Err(low)
+    }
+
+    /// Whether `key` lies between the first and the last key here, both included.
+    pub fn spans(self, key: &[u8]) -> bool {
+        let Ok(suffix) = self.behind_prefix(key) else { return false };
+        let last = self.count().saturating_sub(1);
+        self.suffix(0) <= suffix && suffix <= self.suffix(last)
+    }
+}
