@@ -1,29 +1,62 @@
 //! A pinned page: its bytes stay where they are as long as the reference lives.
 
+use super::frame::Pin;
 use crate::format::page::PageHeader;
 use crate::limits::PAGE_BYTES;
-use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// The bytes of a page.
 pub type Page = [u8; PAGE_BYTES];
 
 /// A page that stays in memory while this lives. Cost to make and drop: one atomic addition each.
-#[derive(Debug)]
 pub struct PageRef<'p> {
-    marker: PhantomData<&'p ()>,
+    hold: Hold<'p>,
 }
 
-impl PageRef<'_> {
+pub(super) enum Hold<'p> {
+    /// A frame of the pool.
+    Pinned(Pin<'p>),
+    /// A page of the caller's own edit, which cannot change while it is borrowed.
+    Private(&'p Page),
+    /// A page that found no frame: all were unwritten or pinned.
+    Alone(Box<Page>),
+}
+
+impl<'p> PageRef<'p> {
+    pub(super) fn new(hold: Hold<'p>) -> Self {
+        Self { hold }
+    }
+
     /// The page's header; the checksum in it is meaningless in memory.
     pub fn header(&self) -> PageHeader {
-        todo!()
+        PageHeader::decode(&self[..]).expect("a page is longer than its header")
     }
 }
 
 impl Deref for PageRef<'_> {
     type Target = Page;
+    #[inline]
     fn deref(&self) -> &Page {
-        todo!()
+        match &self.hold {
+            Hold::Pinned(pin) => pin.bytes(),
+            Hold::Private(page) => page,
+            Hold::Alone(page) => page,
+        }
+    }
+}
+
+impl Clone for PageRef<'_> {
+    fn clone(&self) -> Self {
+        Self::new(match &self.hold {
+            Hold::Pinned(pin) => Hold::Pinned(pin.clone()),
+            Hold::Private(page) => Hold::Private(page),
+            Hold::Alone(page) => Hold::Alone(page.clone()),
+        })
+    }
+}
+
+impl std::fmt::Debug for PageRef<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PageRef").field(&self.header()).finish()
     }
 }

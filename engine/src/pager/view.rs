@@ -1,9 +1,109 @@
 //! What a reader may see: all shared pages, and for the writer its own too.
+//!
+//! Called by `tree`. Every hop compares type, level, birth and nonce with the pointer that led there
+//! (crash rule 8), in memory or not. Cost of a hop in memory: two loads for the translation and the
+//! page's first cache line.
 
-use std::marker::PhantomData;
+use super::frame::{Epoch, Owner, Pin};
+use super::page_ref::{Hold, Page, PageRef};
+use super::{Pager, Want, judge};
+use crate::error::Result;
+use crate::ids::Pointer;
 
 /// Access to pages on behalf of one reader. Costs nothing to copy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct View<'p> {
-    marker: PhantomData<&'p ()>,
+    pager: &'p Pager,
+    owner: Option<&'p Owner>,
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+impl<'p> View<'p> {
+    pub(super) fn new(pager: &'p Pager, owner: Option<&'p Owner>) -> Self {
+        Self { pager, owner }
+    }
+
+    /// Starts one operation; see [`Reading`].
+    #[inline]
+    pub(crate) fn enter(self) -> Reading<'p> {
+        Reading { view: self, epoch: self.pager.pool.enter() }
+    }
+
+    /// The page that `pointer` names, pinned, read when it is not in memory. Not inside a
+    /// [`Reading`] of the same thread: it may wait for all of them.
+    #[inline]
+    pub(crate) fn fetch(self, pointer: Pointer, want: Want) -> Result<PageRef<'p>> {
+        if let Some(page) = self.enter().pin(pointer, want)? {
+            return Ok(page);
+        }
+        self.pager.load(pointer, want)
+    }
+
+    /// Brings a page near that will be asked for soon, if it is in memory.
+    #[inline]
+    pub(crate) fn prefetch(self, pointer: Pointer) {
+        self.pager.pool.prefetch(pointer.page);
+    }
+
+    /// Pages of the file, for bounds on what bytes may claim.
+    pub(crate) fn page_count(self) -> u64 {
+        self.pager.page_count()
+    }
+}
+
+/// One short operation: pages it has seen stay while it lives. It never reads the disk.
+pub(crate) struct Reading<'p> {
+    view: View<'p>,
+    epoch: Epoch<'p>,
+}
+
+impl<'p> Reading<'p> {
+    /// The page, if it is in memory and is what `pointer` and `want` say.
+    #[inline]
+    pub(crate) fn page(&self, pointer: Pointer, want: Want) -> Result<Option<&Page>> {
+        let page = match self.epoch.page(pointer.page) {
+            Some(page) => page,
+            None => match self.private(pointer) {
+                Some(page) => page,
+                None => return Ok(None),
+            },
+        };
+        judge::check_hop(page, pointer, want)?;
+        Ok(Some(page))
+    }
+
+    #[inline]
+    fn private(&self, pointer: Pointer) -> Option<&'p Page> {
+        self.view.pager.pool.private(self.view.owner?, pointer.page)
+    }
+
+    /// The same, to keep behind the operation.
+    #[inline]
+    pub(crate) fn pin(&self, pointer: Pointer, want: Want) -> Result<Option<PageRef<'p>>> {
+        let hold = match self.epoch.pin(pointer.page) {
+            Some(pin) => Hold::Pinned(pin),
+            None => match self.private(pointer) {
+                Some(page) => Hold::Private(page),
+                None => return Ok(None),
+            },
+        };
+        let page = PageRef::new(hold);
+        judge::check_hop(&page, pointer, want)?;
+        Ok(Some(page))
+    }
+
+    /// Brings a page near that this operation will ask for.
+    #[inline]
+    pub(crate) fn prefetch(&self, pointer: Pointer) {
+        self.view.prefetch(pointer);
+    }
+}
+
+pub(super) fn pinned(pin: Pin<'_>) -> PageRef<'_> {
+    PageRef::new(Hold::Pinned(pin))
 }

@@ -1,0 +1,562 @@
+//! The frames that hold pages, and who may touch which: the one place of the pager with `unsafe`.
+//!
+//! Called by the rest of `pager` through safe types only. A frame is in exactly one of these hands:
+//!
+//! ```text
+//! free list ──acquire──▶ OwnedFrame (exclusive) ──share──▶ word CLEAN or DIRTY: read by anybody
+//!     ▲                       └──privatise──▶ word PRIVATE: read and written through one Owner
+//!     │                                             └──open──▶ CLEAN, DIRTY
+//!     └── limbo ◀──detach (word ABSENT; epoch advanced)──── any word
+//! ```
+//!
+//! The bytes of a frame are written only by its `OwnedFrame` or by its `Owner`. They are read by
+//! whoever saw its word CLEAN, DIRTY or WRITING inside an epoch, or pins it. A frame leaves limbo when
+//! every epoch that was running when its word became ABSENT has ended, and nothing pins it.
+
+#![allow(unsafe_code)]
+
+use super::epoch::{Epochs, Running};
+use super::table::{State, Table, Word};
+use super::Page;
+use crate::ids::{PageId, TxnId};
+use crate::limits::PAGE_BYTES;
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::collections::VecDeque;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Frames lie at multiples of this, so that the system can back them with huge pages.
+const ALIGNMENT: usize = 2 << 20;
+/// How many pages an eviction puts out at once, so that one wait for epochs serves many.
+const EVICTION_BATCH: usize = 32;
+
+/// One allocation for all frames. Zeroed by the system, so untouched frames cost no memory.
+struct Region {
+    base: NonNull<u8>,
+    layout: Layout,
+    first: NonNull<Page>,
+    frames: usize,
+}
+
+// SAFETY: the region owns its allocation; access to the bytes is ruled by `Pool`.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    fn new(frames: usize) -> Self {
+        let bytes = frames * PAGE_BYTES;
+        // Aligned by hand: an aligned `alloc_zeroed` would write all of it now.
+        let layout = Layout::from_size_align(bytes + ALIGNMENT, 16).expect("a cache size in reason");
+        // SAFETY: the layout's size is not zero.
+        let base = unsafe { alloc_zeroed(layout) };
+        let Some(base) = NonNull::new(base) else { handle_alloc_error(layout) };
+        let skipped = base.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        // SAFETY: `skipped` is at most `ALIGNMENT`, which the allocation has room for.
+        let first = unsafe { base.add(skipped) };
+        super::huge::advise(first, bytes);
+        Self { base, layout, first: first.cast(), frames }
+    }
+
+    fn frame(&self, frame: u32) -> NonNull<Page> {
+        assert!((frame as usize) < self.frames, "frame number inside the pool");
+        // SAFETY: inside the allocation, by the assertion.
+        unsafe { self.first.add(frame as usize) }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout, and nobody borrows from it any more.
+        unsafe { dealloc(self.base.as_ptr(), self.layout) }
+    }
+}
+
+#[derive(Default)]
+struct FrameMeta {
+    page: AtomicU64,
+    birth: AtomicU64,
+    owner: AtomicU64,
+    pins: AtomicU32,
+}
+
+/// Frames that hold nothing, or that wait until nobody can look at them.
+struct Spare {
+    free: Vec<u32>,
+    limbo: VecDeque<(u64, u32)>,
+    untouched: u32,
+    hand: u32,
+}
+
+/// What a page's word says to somebody outside the frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resident {
+    pub(super) frame: u32,
+    pub(super) state: State,
+}
+
+/// All frames and the translation from page ids to them.
+pub(super) struct Pool {
+    region: Region,
+    meta: Box<[FrameMeta]>,
+    table: Table,
+    epochs: Epochs,
+    spare: Mutex<Spare>,
+    budget: u32,
+    next_owner: AtomicU64,
+    evictions: AtomicU64,
+    unclean: AtomicU64,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("budget", &self.budget).finish_non_exhaustive()
+    }
+}
+
+/// Who may use frames beyond the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Readers do without: they get a page of their own.
+    Budget,
+    /// A change under way cannot stop in the middle.
+    Reserve,
+}
+
+impl Pool {
+    /// `budget` frames, and `reserve` more for changes under way.
+    pub(super) fn new(budget: u32, reserve: u32) -> Self {
+        let frames = (budget + reserve) as usize;
+        Self {
+            region: Region::new(frames),
+            meta: (0..frames).map(|_| FrameMeta::default()).collect(),
+            table: Table::new(),
+            epochs: Epochs::new(),
+            spare: Mutex::new(Spare {
+                free: Vec::new(),
+                limbo: VecDeque::new(),
+                untouched: 0,
+                hand: 0,
+            }),
+            budget,
+            next_owner: AtomicU64::new(1),
+            evictions: AtomicU64::new(0),
+            unclean: AtomicU64::new(0),
+        }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Spare> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn meta(&self, frame: u32) -> &FrameMeta {
+        &self.meta[frame as usize]
+    }
+
+    pub(super) fn budget(&self) -> u32 {
+        self.budget
+    }
+
+    pub(super) fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn hits(&self) -> u64 {
+        self.epochs.hits()
+    }
+
+    /// Pages not yet written, private ones included.
+    pub(super) fn unclean(&self) -> u64 {
+        self.unclean.load(Ordering::Relaxed)
+    }
+
+    /// Frames that hold a page.
+    pub(super) fn resident(&self) -> u64 {
+        let spare = self.spare();
+        u64::from(spare.untouched) - (spare.free.len() + spare.limbo.len()) as u64
+    }
+
+    /// Starts an operation of a reader. Keep it short, and never read the disk or ask for a frame
+    /// inside it.
+    #[inline]
+    pub(super) fn enter(&self) -> Epoch<'_> {
+        Epoch { running: self.epochs.enter(), pool: self }
+    }
+
+    pub(super) fn new_owner(&self) -> Owner {
+        Owner { number: self.next_owner.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Where `page` is, at this moment.
+    pub(super) fn resident_page(&self, page: PageId) -> Option<Resident> {
+        let word = self.table.load(page);
+        word.state().map(|state| Resident { frame: word.frame(), state })
+    }
+
+    /// A frame for exclusive use, an evicted one if need be. `None` when all are unwritten or
+    /// pinned. Never call it inside an epoch: it may wait for all of them to end.
+    pub(super) fn acquire(&self, need: Need) -> Option<OwnedFrame<'_>> {
+        loop {
+            let mut spare = self.spare();
+            if let Some(frame) = spare.free.pop() {
+                return Some(OwnedFrame { pool: self, frame });
+            }
+            if spare.untouched < self.budget {
+                spare.untouched += 1;
+                return Some(OwnedFrame { pool: self, frame: spare.untouched - 1 });
+            }
+            if self.leave_limbo(&mut spare) {
+                continue;
+            }
+            if spare.limbo.iter().all(|(_, frame)| self.pins(*frame) > 0) && !self.evict(&mut spare)
+            {
+                if need == Need::Reserve && (spare.untouched as usize) < self.region.frames {
+                    spare.untouched += 1;
+                    return Some(OwnedFrame { pool: self, frame: spare.untouched - 1 });
+                }
+                return None;
+            }
+            drop(spare);
+            // Operations do not block inside an epoch, so this ends soon.
+            std::thread::yield_now();
+        }
+    }
+
+    fn pins(&self, frame: u32) -> u32 {
+        self.meta(frame).pins.load(Ordering::Acquire)
+    }
+
+    /// Moves frames that nobody can look at any more to the free list; whether there were any.
+    fn leave_limbo(&self, spare: &mut Spare) -> bool {
+        let oldest = self.epochs.oldest_running();
+        let before = spare.free.len();
+        for _ in 0..spare.limbo.len() {
+            let Some((epoch, frame)) = spare.limbo.pop_front() else { break };
+            if epoch <= oldest && self.pins(frame) == 0 {
+                spare.free.push(frame);
+            } else {
+                spare.limbo.push_back((epoch, frame));
+            }
+        }
+        spare.free.len() > before
+    }
+
+    /// Second chance: takes the referenced bit of pages it passes, puts out those without one.
+    /// Whether it put any out.
+    fn evict(&self, spare: &mut Spare) -> bool {
+        let start = spare.limbo.len();
+        for _ in 0..2 * spare.untouched as usize {
+            spare.hand = (spare.hand + 1) % spare.untouched;
+            let frame = spare.hand;
+            let page = PageId::new(self.meta(frame).page.load(Ordering::Relaxed));
+            let word = self.table.load(page);
+            if word.state() != Some(State::Clean) || word.frame() != frame || self.pins(frame) > 0 {
+                continue;
+            }
+            if word.is_referenced() {
+                self.table.replace(page, word, word.unreferenced());
+            } else if self.table.replace(page, word, Word::ABSENT) {
+                spare.limbo.push_back((0, frame));
+                if spare.limbo.len() - start >= EVICTION_BATCH {
+                    break;
+                }
+            }
+        }
+        let evicted = spare.limbo.len() - start;
+        let epoch = self.epochs.advance();
+        for (tag, _) in spare.limbo.iter_mut().skip(start) {
+            *tag = epoch;
+        }
+        self.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
+        evicted > 0
+    }
+
+    /// Takes `page` out of memory, whatever its state: it was released or given up.
+    pub(super) fn forget(&self, page: PageId) {
+        self.put_aside(self.table.swap(page, Word::ABSENT));
+    }
+
+    /// Sends the frame of a word that was taken out of the table to limbo.
+    fn put_aside(&self, word: Word) {
+        let Some(state) = word.state() else { return };
+        if state != State::Clean {
+            self.unclean.fetch_sub(1, Ordering::Relaxed);
+        }
+        let mut spare = self.spare();
+        let epoch = self.epochs.advance();
+        spare.limbo.push_back((epoch, word.frame()));
+    }
+
+    /// Moves `page` from one state to another; `false` when it is not in `from`, or elsewhere.
+    fn change(&self, page: PageId, frame: u32, from: State, to: State) -> bool {
+        loop {
+            let word = self.table.load(page);
+            if word.state() != Some(from) || word.frame() != frame {
+                return false;
+            }
+            if self.table.replace(page, word, Word::new(frame, to)) {
+                match (from == State::Clean, to == State::Clean) {
+                    (true, false) => self.unclean.fetch_add(1, Ordering::Relaxed),
+                    (false, true) => self.unclean.fetch_sub(1, Ordering::Relaxed),
+                    _ => 0,
+                };
+                return true;
+            }
+        }
+    }
+
+    /// Makes a private page of `owner` part of the shared state: `Dirty`, or `Clean` when it was
+    /// just written. `false` when it is no private page of `owner`.
+    pub(super) fn open(&self, owner: &mut Owner, page: PageId, state: State) -> bool {
+        match self.private_frame(owner, page) {
+            Some(frame) => self.change(page, frame, State::Private, state),
+            None => false,
+        }
+    }
+
+    fn private_frame(&self, owner: &Owner, page: PageId) -> Option<u32> {
+        let word = self.table.load(page);
+        let frame = word.frame();
+        (word.state() == Some(State::Private)
+            && self.meta(frame).owner.load(Ordering::Relaxed) == owner.number)
+            .then_some(frame)
+    }
+
+    /// Whether `page` is private to `owner`.
+    pub(super) fn is_private(&self, owner: &Owner, page: PageId) -> bool {
+        self.private_frame(owner, page).is_some()
+    }
+
+    /// A private page of `owner`, to read.
+    #[inline]
+    pub(super) fn private<'a>(&'a self, owner: &'a Owner, page: PageId) -> Option<&'a Page> {
+        let frame = self.private_frame(owner, page)?;
+        // SAFETY: a private page is written only through `&mut Owner`, and `owner` is borrowed.
+        Some(unsafe { self.region.frame(frame).as_ref() })
+    }
+
+    /// A private page of `owner`, to write.
+    pub(super) fn private_mut<'a>(
+        &'a self,
+        owner: &'a mut Owner,
+        page: PageId,
+    ) -> Option<&'a mut Page> {
+        let frame = self.private_frame(owner, page)?;
+        // SAFETY: a private page is seen only through its owner, which is borrowed exclusively and
+        // exists once; nobody else looks at the bytes before `open`.
+        Some(unsafe { self.region.frame(frame).as_mut() })
+    }
+
+    /// Pins a page seen in `word` inside an epoch.
+    fn pinned(&self, frame: u32) -> Pin<'_> {
+        self.meta(frame).pins.fetch_add(1, Ordering::Relaxed);
+        Pin { pool: self, frame }
+    }
+
+    /// Takes a dirty page for writing: it stays readable, and nobody else takes it.
+    pub(super) fn begin_writing(&self, page: PageId) -> Option<Writing<'_>> {
+        let epoch = self.enter();
+        let word = self.table.load(page);
+        if word.state() != Some(State::Dirty) {
+            return None;
+        }
+        let pin = self.pinned(word.frame());
+        if !self.change(page, pin.frame, State::Dirty, State::Writing) {
+            return None;
+        }
+        drop(epoch);
+        Some(Writing { pin, page, written: false })
+    }
+
+    /// Pages in `state` that were born in `up_to` or before, in no order.
+    pub(super) fn pages_in(&self, state: State, up_to: TxnId, owner: Option<&Owner>) -> Vec<PageId> {
+        let touched = self.spare().untouched as usize;
+        let mut pages = Vec::new();
+        for (frame, meta) in self.meta.iter().enumerate().take(touched) {
+            let page = PageId::new(meta.page.load(Ordering::Relaxed));
+            let word = self.table.load(page);
+            let owned = owner
+                .is_none_or(|owner| meta.owner.load(Ordering::Relaxed) == owner.number);
+            if word.state() == Some(state)
+                && word.frame() as usize == frame
+                && meta.birth.load(Ordering::Relaxed) <= up_to.get()
+                && owned
+            {
+                pages.push(page);
+            }
+        }
+        pages
+    }
+
+    /// Brings the table and the header of `page` near, if it is in memory.
+    #[inline]
+    pub(super) fn prefetch(&self, page: PageId) {
+        let word = self.table.load(page);
+        if word.state().is_some() {
+            let frame = self.region.frame(word.frame()).as_ptr().cast::<u8>();
+            super::prefetch::near(frame);
+            super::prefetch::near(frame.wrapping_add(64));
+        }
+    }
+}
+
+/// The right to read and write a set of private pages. Exists once; not to be copied.
+#[derive(Debug)]
+pub(super) struct Owner {
+    number: u64,
+}
+
+/// A frame that nobody else knows.
+pub(super) struct OwnedFrame<'p> {
+    pool: &'p Pool,
+    frame: u32,
+}
+
+impl<'p> OwnedFrame<'p> {
+    /// Its bytes: what the page before left there.
+    pub(super) fn bytes(&mut self) -> &mut Page {
+        // SAFETY: the frame came from the free list, where nobody can look at it, and is in no word
+        // until `share` or `privatise` give it away.
+        unsafe { self.pool.region.frame(self.frame).as_mut() }
+    }
+
+    fn place(self, page: PageId, birth: TxnId, owner: u64) -> (&'p Pool, u32) {
+        let (pool, frame) = (self.pool, self.frame);
+        std::mem::forget(self);
+        let meta = pool.meta(frame);
+        meta.page.store(page.get(), Ordering::Relaxed);
+        meta.birth.store(birth.get(), Ordering::Relaxed);
+        meta.owner.store(owner, Ordering::Relaxed);
+        (pool, frame)
+    }
+
+    /// Publishes a page that was read and verified, pinned. `None` when another thread was faster.
+    pub(super) fn share(self, page: PageId, birth: TxnId) -> Option<Pin<'p>> {
+        if !self.pool.table.make_room(page) {
+            return None;
+        }
+        let (pool, frame) = self.place(page, birth, 0);
+        let pin = pool.pinned(frame);
+        if pool.table.replace(page, Word::ABSENT, Word::new(frame, State::Clean)) {
+            return Some(pin);
+        }
+        drop(pin);
+        drop(OwnedFrame { pool, frame });
+        None
+    }
+
+    /// Makes it a private page of `owner`.
+    ///
+    /// # Panics
+    /// When the system has no memory for the translation of `page`.
+    pub(super) fn privatise(self, owner: &mut Owner, page: PageId, birth: TxnId) {
+        assert!(self.pool.table.make_room(page), "memory for the translation of {page:?}");
+        let (pool, frame) = self.place(page, birth, owner.number);
+        pool.unclean.fetch_add(1, Ordering::Relaxed);
+        pool.put_aside(pool.table.swap(page, Word::new(frame, State::Private)));
+    }
+}
+
+impl Drop for OwnedFrame<'_> {
+    fn drop(&mut self) {
+        self.pool.spare().free.push(self.frame);
+    }
+}
+
+/// One running operation of a reader: what it has seen stays where it is until this ends.
+#[derive(Debug)]
+pub(super) struct Epoch<'p> {
+    running: Running<'p>,
+    pool: &'p Pool,
+}
+
+impl<'p> Epoch<'p> {
+    /// The shared page `page`, if it is in memory.
+    #[inline]
+    pub(super) fn page(&self, page: PageId) -> Option<&Page> {
+        let frame = self.frame(page)?;
+        // SAFETY: the word was seen in a shared state inside this epoch, so the frame is not
+        // written, and not given away before the epoch ends; the borrow ends with it.
+        Some(unsafe { self.pool.region.frame(frame).as_ref() })
+    }
+
+    #[inline]
+    fn frame(&self, page: PageId) -> Option<u32> {
+        let word = self.pool.table.load(page);
+        match word.state() {
+            None | Some(State::Private) => None,
+            Some(_) => {
+                if !word.is_referenced() {
+                    self.pool.table.replace(page, word, word.referenced());
+                }
+                self.running.count_hit();
+                Some(word.frame())
+            }
+        }
+    }
+
+    /// Pins the shared page `page`, if it is in memory.
+    #[inline]
+    pub(super) fn pin(&self, page: PageId) -> Option<Pin<'p>> {
+        Some(self.pool.pinned(self.frame(page)?))
+    }
+}
+
+/// A frame that stays as it is while this lives.
+pub(super) struct Pin<'p> {
+    pool: &'p Pool,
+    frame: u32,
+}
+
+impl Pin<'_> {
+    #[inline]
+    pub(super) fn bytes(&self) -> &Page {
+        // SAFETY: pinned inside an epoch in which its word was shared, or by who published it: it
+        // is not written, and not given away while it is pinned.
+        unsafe { self.pool.region.frame(self.frame).as_ref() }
+    }
+}
+
+impl Clone for Pin<'_> {
+    fn clone(&self) -> Self {
+        self.pool.pinned(self.frame)
+    }
+}
+
+impl Drop for Pin<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.pool.meta(self.frame).pins.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// A dirty page on its way to the disk. Dropping it leaves the page dirty.
+pub(super) struct Writing<'p> {
+    pin: Pin<'p>,
+    page: PageId,
+    written: bool,
+}
+
+impl Writing<'_> {
+    pub(super) fn page(&self) -> PageId {
+        self.page
+    }
+
+    pub(super) fn bytes(&self) -> &Page {
+        self.pin.bytes()
+    }
+
+    /// The write has returned: the page is clean.
+    pub(super) fn finish(mut self) {
+        self.written = true;
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        let to = if self.written { State::Clean } else { State::Dirty };
+        // `false`: it was released meanwhile.
+        let _changed = self.pin.pool.change(self.page, self.pin.frame, State::Writing, to);
+    }
+}
