@@ -32,7 +32,6 @@ pub use allocator::{FreeSpace, Run};
 pub use edit::{Edit, Finished, RetiredRun};
 pub use page_ref::{Page, PageRef};
 pub use value::Value;
-pub(crate) use view::Reading;
 pub use view::View;
 pub use write_back::{Step, WriteBack};
 

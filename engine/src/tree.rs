@@ -4,22 +4,24 @@
 //! iterative and end by level (a child's level is its parent's minus one). Bytes:
 //! `spec/file_format_v0.md`, nodes.
 
-pub mod bulk;
-pub mod check;
-pub mod cursor;
-pub mod diff;
-pub mod range;
-pub mod search;
-pub mod walk;
-pub mod writer;
+mod bulk;
+mod check;
+mod cursor;
+mod diff;
+mod path;
+mod range;
+mod search;
+mod value;
+mod walk;
+mod writer;
 
 pub use bulk::build;
-pub use check::check;
-pub use cursor::Cursor;
+pub use check::{Checked, check};
+pub use cursor::{Cursor, Row};
 pub use diff::{Change, Diff};
 pub use range::Range;
 pub use search::{first, get, get_many, last};
-pub use walk::walk;
+pub use walk::{Visit, walk};
 pub use writer::Writer;
 
 use crate::ids::Pointer;
@@ -39,3 +41,6 @@ impl TreeRoot {
     /// A tree without rows.
     pub const EMPTY: Self = Self { root: Pointer::NULL, depth: 0, key_count: 0 };
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,8 @@ pub const CHILD_BYTES: usize = <Pointer as super::field::Scalar>::BYTES;
 
 // Three cells of the greatest size fit a node of either kind, so that a split always finds a place
 // that leaves two children a side.
-const LEAF_CELL_BYTES_MAX: usize = if INLINE_ROW_BYTES_MAX > KEY_BYTES_MAX + ValueDescriptor::BYTES {
+const LEAF_CELL_BYTES_MAX: usize = if INLINE_ROW_BYTES_MAX > KEY_BYTES_MAX + ValueDescriptor::BYTES
+{
     INLINE_ROW_BYTES_MAX
 } else {
     KEY_BYTES_MAX + ValueDescriptor::BYTES

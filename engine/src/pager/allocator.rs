@@ -224,10 +224,8 @@ impl Allocator {
                     open = None;
                     continue;
                 }
-                let run = open.map_or(Run { page, count: 1 }, |run| Run {
-                    count: run.count + 1,
-                    ..run
-                });
+                let run =
+                    open.map_or(Run { page, count: 1 }, |run| Run { count: run.count + 1, ..run });
                 open = Some(run);
                 if best.is_none_or(|best| run.count > best.count) {
                     best = Some(run);
@@ -249,10 +247,9 @@ impl Allocator {
     /// Makes `run` free.
     pub(super) fn free(&mut self, run: Run) {
         for page in run.pages() {
-            let was_used = self.space.set_free(page);
-            assert!(was_used, "only a used page becomes free: {page:?}");
+            // A page that is free already, or past the end, was named by a damaged file.
+            self.free_pages += u64::from(self.space.set_free(page));
         }
-        self.free_pages += u64::from(run.count);
         self.low_word = self.low_word.min((run.page.get() / 64) as usize);
     }
 

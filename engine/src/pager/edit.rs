@@ -18,6 +18,9 @@ use crate::limits::PAGE_BYTES;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Where a page header's `payload_bytes` stands.
+const PAYLOAD_OFFSET: usize = PageHeader::LAYOUT.fields[5].offset;
+
 /// Pages that an edit made unnecessary for all later states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetiredRun {
@@ -130,14 +133,14 @@ impl Edit {
             version: FORMAT_VERSION,
             page_type: page_type as u8,
             level,
-            payload_bytes: 0,
+            payload_bytes: (PAGE_BYTES - PageHeader::BYTES) as u32,
             page_id: pointer.page,
             birth: pointer.birth,
             nonce: pointer.nonce,
             reserved: 0,
         };
-        fill(page);
         page[..PageHeader::BYTES].copy_from_slice(&header.to_bytes());
+        fill(page);
         frame.privatise(&mut self.owner, pointer.page, pointer.birth);
         Ok(())
     }
@@ -167,7 +170,9 @@ impl Edit {
     ) -> Result<()> {
         let page = PageId::new(extent.page.get() + u64::from(header.index));
         let header = OverflowHeader { data_bytes: data.len() as u32, ..header };
+        let payload_bytes = (OverflowHeader::BYTES + data.len()) as u32;
         self.new_frame(Pointer { page, ..extent }, PageType::Overflow, 0, |page| {
+            page[PAYLOAD_OFFSET..PAYLOAD_OFFSET + 4].copy_from_slice(&payload_bytes.to_le_bytes());
             let (front, rest) = page[PageHeader::BYTES..].split_at_mut(OverflowHeader::BYTES);
             front.copy_from_slice(&header.to_bytes());
             rest[..data.len()].copy_from_slice(data);
@@ -179,6 +184,12 @@ impl Edit {
     /// is filled in already; its checksum and payload length are set when it is written.
     pub fn page_mut(&mut self, pointer: Pointer) -> Option<&mut Page> {
         self.pager.pool.private_mut(&mut self.owner, pointer.page)
+    }
+
+    /// The bytes of a page that this edit made and that is not frozen.
+    #[inline]
+    pub(crate) fn own_page(&self, pointer: Pointer) -> Option<&Page> {
+        self.pager.pool.private(&self.owner, pointer.page)
     }
 
     /// Whether this edit made the page and may still change it.
@@ -249,9 +260,9 @@ impl Edit {
         let mut pages = pager.pool.pages_in(State::Private, self.birth, Some(&self.owner));
         pages.sort_unstable();
         for batch in pages.chunks(write_back::BATCH_PAGES) {
-            let bytes = batch.iter().filter_map(|page| {
-                Some((*page, pager.pool.private(&self.owner, *page)?))
-            });
+            let bytes = batch
+                .iter()
+                .filter_map(|page| Some((*page, pager.pool.private(&self.owner, *page)?)));
             pager.write_pages(bytes)?;
             for page in batch {
                 if pager.pool.open(&mut self.owner, *page, State::Clean) {
@@ -322,7 +333,7 @@ fn copy_node(source: &Page, target: &mut Page) {
     let node = Node::new(source);
     let slots_end = SLOTS_OFFSET + node.count() * Slot::BYTES;
     let heap_start = node.heap_start().clamp(slots_end, PAGE_BYTES);
-    target[..slots_end].copy_from_slice(&source[..slots_end]);
+    target[PageHeader::BYTES..slots_end].copy_from_slice(&source[PageHeader::BYTES..slots_end]);
     target[slots_end..heap_start].fill(0);
     target[heap_start..].copy_from_slice(&source[heap_start..]);
     debug_assert_eq!(u16::read(&target[40..]), u16::read(&source[40..]));

@@ -15,9 +15,9 @@
 
 #![allow(unsafe_code)]
 
+use super::Page;
 use super::epoch::{Epochs, Running};
 use super::table::{State, Table, Word};
-use super::Page;
 use crate::ids::{PageId, TxnId};
 use crate::limits::PAGE_BYTES;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -48,7 +48,8 @@ impl Region {
     fn new(frames: usize) -> Self {
         let bytes = frames * PAGE_BYTES;
         // Aligned by hand: an aligned `alloc_zeroed` would write all of it now.
-        let layout = Layout::from_size_align(bytes + ALIGNMENT, 16).expect("a cache size in reason");
+        let layout =
+            Layout::from_size_align(bytes + ALIGNMENT, 16).expect("a cache size in reason");
         // SAFETY: the layout's size is not zero.
         let base = unsafe { alloc_zeroed(layout) };
         let Some(base) = NonNull::new(base) else { handle_alloc_error(layout) };
@@ -370,14 +371,19 @@ impl Pool {
     }
 
     /// Pages in `state` that were born in `up_to` or before, in no order.
-    pub(super) fn pages_in(&self, state: State, up_to: TxnId, owner: Option<&Owner>) -> Vec<PageId> {
+    pub(super) fn pages_in(
+        &self,
+        state: State,
+        up_to: TxnId,
+        owner: Option<&Owner>,
+    ) -> Vec<PageId> {
         let touched = self.spare().untouched as usize;
         let mut pages = Vec::new();
         for (frame, meta) in self.meta.iter().enumerate().take(touched) {
             let page = PageId::new(meta.page.load(Ordering::Relaxed));
             let word = self.table.load(page);
-            let owned = owner
-                .is_none_or(|owner| meta.owner.load(Ordering::Relaxed) == owner.number);
+            let owned =
+                owner.is_none_or(|owner| meta.owner.load(Ordering::Relaxed) == owner.number);
             if word.state() == Some(state)
                 && word.frame() as usize == frame
                 && meta.birth.load(Ordering::Relaxed) <= up_to.get()

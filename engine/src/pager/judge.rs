@@ -3,8 +3,8 @@
 //! Called by `view` and by the pager's loads. Keeps PAGE-1 to PAGE-7 (crash rule 8) and, once per
 //! load, the rules of the page's type.
 
-use super::page_ref::Page;
 use super::Want;
+use super::page_ref::Page;
 use crate::error::{Corrupt, Error, Result};
 use crate::format::node::check_node;
 use crate::format::overflow::OverflowHeader;

@@ -50,6 +50,11 @@ impl<'p> View<'p> {
         self.pager.pool.prefetch(pointer.page);
     }
 
+    /// Whether pointers mean the same in both views.
+    pub(crate) fn is_of_one_file(self, other: View<'_>) -> bool {
+        std::ptr::eq(self.pager, other.pager)
+    }
+
     /// Pages of the file, for bounds on what bytes may claim.
     pub(crate) fn page_count(self) -> u64 {
         self.pager.page_count()

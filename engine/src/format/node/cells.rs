@@ -146,8 +146,7 @@ impl<'a> Cells<'a> {
 
     /// Whether all of it fits one node of at most `cells_max` cells.
     pub fn fit_one_node(&self, cells_max: usize) -> bool {
-        self.count() <= cells_max
-            && self.encoded_bytes(0..self.count(), &self.sums()) <= NODE_BYTES
+        self.count() <= cells_max && self.encoded_bytes(0..self.count(), &self.sums()) <= NODE_BYTES
     }
 
     /// How many cells stay in the left node.

@@ -78,8 +78,7 @@ impl Checker<'_> {
         let heap_end = PAGE_BYTES - node.prefix_bytes();
         let end = start + suffix + value;
         if start < node.heap_start() || end > heap_end {
-            let expected =
-                format_args!("cell {index} inside {} to {heap_end}", node.heap_start());
+            let expected = format_args!("cell {index} inside {} to {heap_end}", node.heap_start());
             return Err(self.bad("NODE-2", expected, format_args!("{start} to {end}")));
         }
         let open_ended = index == 0 && !leaf;

@@ -173,16 +173,26 @@ impl<'a> NodeMut<'a> {
         self.update_hints(0, 0);
     }
 
-    /// Appends a cell behind all others, for a bulk build; `false` when there is no room. The key is
-    /// stored whole: a node built so is compacted by [`Self::encode`] when it is done.
-    #[must_use]
-    pub fn append(&mut self, key: &[u8], value: &[u8], overflow: bool) -> bool {
-        if key.len() + value.len() + Slot::BYTES > self.node().gap_bytes() {
-            return false;
-        }
-        let count = self.node().count();
-        self.place(count, (&[], key), value, overflow);
-        true
+    /// Empties it and gives it the common prefix of the cells to come; for a bulk build.
+    pub fn begin(&mut self, prefix: &[u8]) {
+        self.clear();
+        let start = PAGE_BYTES - prefix.len();
+        self.bytes[start..].copy_from_slice(prefix);
+        self.set_u16(PREFIX_OFFSET, prefix.len());
+        self.set_u16(HEAP_OFFSET, start);
+    }
+
+    /// Appends a cell behind all others. Its key starts with the prefix that was begun with; the
+    /// caller has counted the bytes.
+    pub fn push(&mut self, key: &[u8], value: &[u8], overflow: bool) {
+        let (count, prefix) = (self.node().count(), self.node().prefix_bytes());
+        let suffix = if count == 0 && !self.node().is_leaf() { &[] } else { &key[prefix..] };
+        self.place(count, (&[], suffix), value, overflow);
+    }
+
+    /// All cells are pushed.
+    pub fn end(&mut self) {
+        self.update_hints(0, 0);
     }
 
     fn write_slot(&mut self, index: usize, slot: Slot) {
@@ -212,8 +222,7 @@ impl<'a> NodeMut<'a> {
         end.copy_from_slice(value);
         let head = head_of(&self.bytes[offset..offset + key_bytes]);
         let value_bytes = value.len() as u16 | if overflow { OVERFLOW_BIT } else { 0 };
-        let slot =
-            Slot { offset: offset as u16, key_bytes: key_bytes as u16, value_bytes, head };
+        let slot = Slot { offset: offset as u16, key_bytes: key_bytes as u16, value_bytes, head };
         self.write_slot(index, slot);
         self.set_u16(COUNT_OFFSET, count + 1);
         self.set_u16(HEAP_OFFSET, offset);

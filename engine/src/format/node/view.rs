@@ -316,10 +316,23 @@ impl<'a> Node<'a> {
         Err(low)
     }
 
-    /// Whether `key` lies between the first and the last key here, both included.
-    pub fn spans(self, key: &[u8]) -> bool {
-        let Ok(suffix) = self.behind_prefix(key) else { return false };
+    /// Whether `key` lies between the first and the last key of this leaf, both included, or behind
+    /// the last one of a leaf that is `open_ended`.
+    pub fn spans(self, key: &[u8], open_ended: bool) -> bool {
         let last = self.count().saturating_sub(1);
-        self.suffix(0) <= suffix && suffix <= self.suffix(last)
+        match self.behind_prefix(key) {
+            Ok(suffix) => self.suffix(0) <= suffix && (open_ended || suffix <= self.suffix(last)),
+            Err(order) => open_ended && order == Ordering::Greater,
+        }
+    }
+
+    /// How the key in slot `index` compares with `key`.
+    pub fn compare_key(self, index: usize, key: &[u8]) -> Ordering {
+        let (front, back) = self.key_parts(index);
+        match key.split_at_checked(front.len()) {
+            Some((left, right)) => front.cmp(left).then_with(|| back.cmp(right)),
+            // `key` is shorter than the prefix: equal so far means that it is less.
+            None => front.cmp(key),
+        }
     }
 }
