@@ -1,0 +1,13 @@
+//! The command line as its users meet it: every test runs the real binary in a folder of its own.
+//!
+//! [`support`] runs it; one module a theme. Goldens: `goldens/cli`, renewed with `NORTHSTAR_BLESS=1`.
+
+mod artefacts;
+mod damage;
+mod help;
+mod json;
+mod kill;
+mod load;
+mod rows;
+mod support;
+mod terminal;
