@@ -29,6 +29,8 @@ mod metas;
 mod page;
 mod report;
 mod source;
+#[cfg(test)]
+mod testing;
 pub mod tree;
 mod view;
 

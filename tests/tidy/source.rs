@@ -20,7 +20,7 @@ impl Source {
 
     /// Whether it holds nothing but tests.
     pub(crate) fn is_tests(&self) -> bool {
-        self.path.ends_with("/tests.rs")
+        self.path.ends_with("tests.rs")
             || self.path.contains("/tests/")
             || self.path.starts_with("tests/")
     }
