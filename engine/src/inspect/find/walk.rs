@@ -6,6 +6,7 @@
 use super::survey::{LevelStats, Survey};
 use crate::error::Corrupt;
 
+use crate::format::node::check_node;
 use crate::format::overflow::{DATA_BYTES_MAX, OverflowHeader, ValueDescriptor};
 use crate::format::page::{PageHeader, check_level, check_pointer, verify_page};
 use crate::ids::{PageId, Pointer};
@@ -186,7 +187,7 @@ impl<'a, 'p> TreeWalk<'a, 'p> {
         check_pointer(&header, pointer)?;
         check_level(&header, level.unwrap_or(header.level))?;
         if let Some(page) = bytes.first_chunk::<PAGE_BYTES>() {
-            let _ = page;
+            check_node(page, &header)?;
         }
         let Some(raw) = RawNode::new(&bytes) else {
             return Err(Corrupt::page(pointer.page, "TREE-1", "a node", header.page_type));

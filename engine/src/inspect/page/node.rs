@@ -3,7 +3,7 @@
 use super::{PageView, permille};
 use crate::error::Corrupt;
 use crate::format::field::{Kind, Scalar};
-use crate::format::node::{NodeHeader, OVERFLOW_BIT, SLOTS_OFFSET, Slot};
+use crate::format::node::{NodeHeader, OVERFLOW_BIT, SLOTS_OFFSET, Slot, check_node};
 use crate::format::overflow::ValueDescriptor;
 use crate::format::page::PageHeader;
 use crate::ids::Pointer;
@@ -60,6 +60,13 @@ pub(super) fn node(builder: &mut Builder<'_>, page: &PageHeader, view: &mut Page
     }
     let prefix = FieldValue::bytes(raw.prefix());
     view.fields.extend(builder.field("prefix", raw.prefix_range(), prefix, PREFIX, anchor));
+    // What the engine's own validator says; what was found above is not said twice.
+    let judged = builder.bytes.first_chunk().map_or(Ok(()), |bytes| check_node(bytes, page));
+    if let Err(corrupt) = judged
+        && view.problems.iter().all(|problem| problem.rule != corrupt.rule)
+    {
+        view.problems.push(corrupt);
+    }
     let heap = usize::from(raw.header.heap_start);
     view.gaps = builder.gaps(&[heap], &|range| {
         if range.start < heap { ("free space", FREE) } else { ("dead cells", DEAD) }
