@@ -9,10 +9,10 @@
 //! of the directory.
 
 use crate::db::chains::{self, Chains};
-use crate::db::create::{beside, directory_of};
-use crate::db::open::judge_file;
+use crate::db::create::beside;
+use crate::db::open::{Place, judge_file};
 use crate::db::shared::Shared;
-use crate::disk::{File, OpenMode, Storage, SyncKind};
+use crate::disk::{File, OpenMode, SyncKind};
 use crate::error::{Corrupt, Error, Result};
 use crate::format::meta::{META_MAGIC, Meta};
 use crate::ids::{Lsn, Pointer};
@@ -49,7 +49,7 @@ pub(crate) fn backup(handle: &Arc<Handle>, shared: &Arc<Shared>, destination: &P
     let reader = ReadTxn::begin_kept(handle, &state, state.txn_id);
     drop(pipeline);
     let suffix = format!(".new-{:016x}", shared.place.entropy.next_u64());
-    let temporary = Temporary::new(storage, beside(&destination, &suffix))?;
+    let temporary = Temporary::new(&shared.place, beside(&destination, &suffix))?;
     let meta = write_copy(shared, &reader, state.lsn, &temporary.file)?;
     check_copy(shared, &temporary.file, &meta)?;
     temporary.rename(&destination)
@@ -57,24 +57,23 @@ pub(crate) fn backup(handle: &Arc<Handle>, shared: &Arc<Shared>, destination: &P
 
 /// A file that is removed unless it gets its final name.
 struct Temporary<'a> {
-    storage: &'a Arc<dyn Storage>,
+    place: &'a Place,
     path: PathBuf,
     file: Arc<dyn File>,
     renamed: bool,
 }
 
 impl<'a> Temporary<'a> {
-    fn new(storage: &'a Arc<dyn Storage>, path: PathBuf) -> Result<Self> {
-        let file = storage.open(&path, OpenMode::CreateNew)?;
-        Ok(Self { storage, path, file, renamed: false })
+    fn new(place: &'a Place, path: PathBuf) -> Result<Self> {
+        let file = place.storage.open(&path, OpenMode::CreateNew)?;
+        Ok(Self { place, path, file, renamed: false })
     }
 
     fn rename(mut self, destination: &Path) -> Result<()> {
-        let directory = directory_of(destination);
-        self.storage.sync_dir(directory)?;
-        self.storage.rename_new(&self.path, destination)?;
+        self.place.sync_directory(destination)?;
+        self.place.storage.rename_new(&self.path, destination)?;
         self.renamed = true;
-        self.storage.sync_dir(directory)
+        self.place.sync_directory(destination)
     }
 }
 
@@ -82,7 +81,7 @@ impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.renamed {
             // Best effort: what stays behind has a name that nothing reads.
-            self.storage.unlink(&self.path).ok();
+            self.place.storage.unlink(&self.path).ok();
         }
     }
 }

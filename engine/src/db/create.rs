@@ -3,7 +3,7 @@
 //! Called by `db::open` when the file is missing. Order: the log, synced, with its directory entry;
 //! a temporary file with both meta slots, synced, with its directory entry; a rename that replaces
 //! nothing; the directory again. A crash in between leaves no database, and what it leaves is
-//! cleared away here. Keeps: META-1 to META-11 of an empty file, LOG-1.
+//! cleared away here. Keeps: META-1 to META-11 of an empty file, CRASH-7.
 //!
 //! The temporary file is locked while it is being made, so that two creators do not meet: its lock
 //! is the same as the finished file's.
@@ -53,10 +53,9 @@ pub(crate) fn create(options: &Options, place: &Place, path: &Path) -> Result<()
         file.write_at(meta.to_page().as_slice(), sequence * PAGE_BYTES as u64)?;
     }
     file.sync(SyncKind::Full)?;
-    let directory = directory_of(path);
-    place.storage.sync_dir(directory)?;
+    place.sync_directory(path)?;
     place.storage.rename_new(&temporary, path)?;
-    place.storage.sync_dir(directory)
+    place.sync_directory(path)
 }
 
 /// The meta of the empty state.
@@ -134,7 +133,7 @@ fn clear_log(place: &Place, paths: &LogPaths) -> Result<()> {
         if path != paths.next() && has_records(place, paths, &path)? {
             return Err(Corrupt::at(
                 crate::Place::File,
-                "LOG-1",
+                "CRASH-7",
                 "the database that this log belongs to",
                 "a log with records and no database",
             )
@@ -144,7 +143,7 @@ fn clear_log(place: &Place, paths: &LogPaths) -> Result<()> {
         place.storage.unlink(&path)?;
         found = true;
     }
-    if found { place.storage.sync_dir(&directory) } else { Ok(()) }
+    if found { place.sync_directory(&active) } else { Ok(()) }
 }
 
 /// Whether a log file can hold anything that was ever acknowledged.

@@ -20,13 +20,14 @@ use crate::db::shared::{Metas, Parts, Shared, Slot};
 use crate::db::{Db, space};
 use crate::disk::{Clock, Entropy, File, LockRange, OpenMode, Storage};
 use crate::error::{Corrupt, Error, Result};
-use crate::format::meta::{Judgement, Meta, SlotChoice, is_unsupported, judge};
-use crate::format::page::{PageType, verify_page};
+use crate::format::meta::{Judgement, Meta, SLOT_BYTES, SlotChoice, is_unsupported, judge};
+use crate::format::page::{PageHeader, PageType, verify_page};
 use crate::ids::FileUuid;
 use crate::limits::PAGE_BYTES;
 use crate::log::recover::assess;
 use crate::log::{Chain, LogPaths, LogWriter, Position, Recovery, Scanner, Transactions};
 use crate::pager::{self, Pager};
+use crate::sabotage::{self, Switch};
 use crate::txn::History;
 use crate::txn::commit::Pipeline;
 use crate::txn::core::{self, Core, Handle};
@@ -44,6 +45,16 @@ pub(crate) struct Place {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Place {
+    /// Makes the names in the directory of `path` durable.
+    pub(crate) fn sync_directory(&self, path: &Path) -> Result<()> {
+        if sabotage::on(Switch::SkipDirSync) {
+            return Ok(());
+        }
+        self.storage.sync_dir(path.parent().unwrap_or(Path::new("")))
+    }
 }
 
 /// How often opening starts again because the file was replaced, or a writer moved on, meanwhile.
@@ -228,13 +239,16 @@ fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
         }
         (Err(error), _) => return Err(error),
     };
+    if sabotage::on(Switch::RewriteTornMeta) {
+        rewrite_torn_meta(&judged)?;
+    }
     let keep = options.history.unwrap_or(History::from_limit(meta.history_last));
     let retention = options.log_retention.unwrap_or_else(|| LogRetention::from_meta(&meta));
     let log_paths = LogPaths::of_database(path);
     let positions: Vec<Position> = [Some(meta), other].iter().flatten().map(position).collect();
     let (log, recovery) = open_log(&options, &place, &log_paths, meta.uuid, &positions)?;
     // Rule 19: whatever names were changed before this open are durable before anything is shown.
-    place.storage.sync_dir(create::directory_of(path))?;
+    place.sync_directory(path)?;
 
     let log = Arc::new(log);
     let (history, _) = HistoryRows::new(keep, rows.iter().copied());
@@ -261,6 +275,7 @@ fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
         slots,
         sequence: meta.sequence,
         rewrite: true,
+        synced_bytes: None,
         held: Vec::new(),
         withheld: None,
         history_limit: keep.limit(),
@@ -281,6 +296,22 @@ fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
         Background::start(&shared)?;
     }
     Ok(finish(shared))
+}
+
+/// What [`Switch::RewriteTornMeta`] breaks: a torn slot gets a fresh checksum.
+fn rewrite_torn_meta(judged: &Judged) -> Result<()> {
+    let file = judged.file.as_ref();
+    for slot in [SlotChoice::A, SlotChoice::B] {
+        let mut page = vec![0; PAGE_BYTES];
+        let offset = (slot.index() * PAGE_BYTES) as u64;
+        if judged.judgement.problem(slot).is_some() && file.read_at(&mut page, offset).is_ok() {
+            let torn = page.get(PageHeader::BYTES..).and_then(Meta::decode);
+            if let Some(torn) = torn.filter(|torn| torn.slot() == slot.index()) {
+                file.write_at(&torn.to_page()[..SLOT_BYTES], offset)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Opens the log, or makes the one that a backup does not have yet.
@@ -385,6 +416,7 @@ fn read_beside(
         slots,
         sequence: meta.sequence,
         rewrite: false,
+        synced_bytes: None,
         held: Vec::new(),
         withheld: None,
         history_limit: meta.history_last,

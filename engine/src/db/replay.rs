@@ -51,7 +51,7 @@ pub(crate) fn replay(
     if let Some(boundary) = boundaries.front() {
         let expected = format!("transaction {boundary} in the log");
         let found = format!("an end before {}", recovery.tail);
-        return Err(Corrupt::at(Place::Lsn(recovery.tail), "LOG-8", expected, found).into());
+        return Err(Corrupt::at(Place::Lsn(recovery.tail), "LOG-20", expected, found).into());
     }
     Ok(())
 }

@@ -56,6 +56,8 @@ pub(crate) struct Metas {
     pub(crate) sequence: u64,
     /// Rule 19: the chosen slot is written again and synced before the first checkpoint.
     pub(crate) rewrite: bool,
+    /// Length of the file when it was last synced with its length.
+    pub(crate) synced_bytes: Option<u64>,
     /// Overwritten slots that foreign readers hold locks on (rule 22).
     pub(crate) held: Vec<Slot>,
     /// Free space that is not used because a foreign reader's roots are unknown (rule 22).

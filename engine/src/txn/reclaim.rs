@@ -1,7 +1,7 @@
 //! When a page that the current state no longer uses may be used again (rule 10).
 //!
 //! Called by `txn::commit` and by the checkpoint, under the writer's space lock. No I/O. Spec:
-//! `spec/semantics_v0.md`, space. Keeps: FREE-1 (a page is reused only if no live root t satisfies
+//! `spec/semantics_v0.md`, space. Keeps: CRASH-10 (a page is reused only if no live root t satisfies
 //! birth <= t < retired).
 //!
 //! ```text

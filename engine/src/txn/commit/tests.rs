@@ -72,12 +72,6 @@ fn what_an_eventual_commit_waits_for_is_the_last_immediate_one_before_it() {
 }
 
 #[test]
-#[should_panic(expected = "TXN-4")]
-fn ids_rise_by_one() {
-    pipeline(History::Last(0)).chain(commit(2, Durability::Immediate), Vec::new());
-}
-
-#[test]
 fn history_keeps_its_roots_live_and_lets_go_of_the_oldest() {
     let mut pipeline = pipeline(History::Last(2));
     for txn in 1..=4 {

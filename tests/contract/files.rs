@@ -1,0 +1,314 @@
+//! Opening and the files on disk: create, reopen, lock, read-only, refuse.
+
+use crate::support::{Place, latest, put, rows};
+use northstar_engine::{Durability, Error, History, Options, TxnId};
+
+#[test]
+fn a_database_survives_closing_dropping_and_reopening() {
+    let place = Place::new();
+    for n in 0..6_u64 {
+        let db = place.open();
+        assert_eq!(db.begin_read().unwrap().txn_id(), TxnId::new(n));
+        put(&db, &[(&n.to_string(), "x")]);
+        if n % 2 == 0 { db.close().unwrap() } else { drop(db) }
+    }
+    let db = place.open();
+    assert_eq!(latest(&db).len(), 6);
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn what_a_killed_process_committed_is_replayed() {
+    // The files are copied while the database is open: that is what a kill leaves.
+    let (place, copy) = (Place::new(), Place::new());
+    let db = place.open_with(Options::new().background(false).history(History::Last(2)));
+    for n in 0..30_u32 {
+        let mut w = db.begin_write().unwrap();
+        for row in 0..40_u32 {
+            w.put((n * 7 + row).to_be_bytes(), [n as u8; 60]).unwrap();
+        }
+        w.del((n * 5).to_be_bytes()).unwrap();
+        if n % 9 == 8 {
+            w.del_range((n + 10).to_be_bytes()..(n + 30).to_be_bytes()).unwrap();
+        }
+        w.commit().unwrap();
+        if n == 12 {
+            db.checkpoint().unwrap();
+        }
+    }
+    for (name, bytes) in place.bytes() {
+        std::fs::write(copy.file(&name), bytes).unwrap();
+    }
+    let recovered = copy.open();
+    assert_eq!(recovered.stats().checkpoint_txn, 13, "from the log, not from the pages");
+    for id in [28, 29, 30].map(TxnId::new) {
+        let (a, b) = (db.begin_read_at(id).unwrap(), recovered.begin_read_at(id).unwrap());
+        assert_eq!(rows(&a), rows(&b), "state {id}");
+    }
+    assert!(recovered.verify().unwrap().is_clean());
+    put(&recovered, &[("more", "rows")]);
+    assert_eq!(recovered.begin_read().unwrap().txn_id(), TxnId::new(31));
+}
+
+#[test]
+fn an_empty_database_is_small() {
+    let place = Place::new();
+    place.open().close().unwrap();
+    let all: usize = place.bytes().iter().map(|(_, bytes)| bytes.len()).sum();
+    assert!(all < 100_000, "{all} bytes");
+}
+
+#[test]
+fn a_second_opener_is_told_that_it_is_locked() {
+    let place = Place::new();
+    let db = place.open();
+    for _ in 0..2 {
+        match Options::new().open(place.path()) {
+            Err(Error::Locked { path }) => assert_eq!(path, place.path().canonicalize().unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+    put(&db, &[("still", "works")]);
+    db.close().unwrap();
+    place.open();
+}
+
+#[cfg(unix)]
+#[test]
+fn links_lead_to_the_same_database_and_its_log() {
+    let place = Place::new();
+    let db = place.open();
+    put(&db, &[("a", "1")]);
+    let link = place.file("link.ns");
+    std::os::unix::fs::symlink(place.path(), &link).unwrap();
+    assert!(matches!(Options::new().open(&link), Err(Error::Locked { .. })));
+    drop(db);
+    let db = Options::new().open(&link).unwrap();
+    assert_eq!(latest(&db), ["a=1"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let db = place.open();
+    put(&db, &[("a", "1")]);
+    db.checkpoint().unwrap();
+    db.backup(place.file("copy.ns")).unwrap();
+    drop(db);
+    drop(Options::new().open(place.file("copy.ns")).unwrap());
+    let mut files = 0;
+    for entry in std::fs::read_dir(place.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+        files += 1;
+    }
+    assert_eq!(files, 4, "two databases, each with its log");
+}
+
+#[test]
+fn a_missing_file_is_made_only_when_asked_for() {
+    let place = Place::new();
+    for options in [Options::new().create(false), Options::new().read_only(true)] {
+        match options.open(place.path()) {
+            Err(Error::Io { source, .. }) => {
+                assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(place.bytes().is_empty(), "nothing was made");
+    place.open().close().unwrap();
+    Options::new().create(false).open(place.path()).unwrap();
+}
+
+#[test]
+fn read_only_writes_no_byte() {
+    let place = Place::new();
+    let db = place.open_with(Options::new().background(false).history(History::Last(1)));
+    put(&db, &[("a", "1")]);
+    db.checkpoint().unwrap();
+    put(&db, &[("b", "2")]);
+    let before = place.bytes();
+    // Beside the writer: what is proven. The last commit may not be yet.
+    let beside = place.open_with(Options::new().read_only(true));
+    assert!(!latest(&beside).is_empty());
+    drop(beside);
+    assert_eq!(place.bytes(), before);
+    let crashed = Place::new();
+    for (name, bytes) in &before {
+        std::fs::write(crashed.file(name), bytes).unwrap();
+    }
+    let alone = crashed.open_with(Options::new().read_only(true));
+    assert_eq!(latest(&alone), ["a=1", "b=2"], "the whole tail, replayed in memory");
+    assert_eq!(rows(&alone.begin_read_at(TxnId::new(1)).unwrap()), ["a=1"]);
+    assert!(alone.verify().unwrap().is_clean());
+    assert!(matches!(alone.begin_write(), Err(Error::ReadOnly)));
+    assert!(matches!(alone.sync(), Err(Error::ReadOnly)));
+    assert!(matches!(alone.checkpoint(), Err(Error::ReadOnly)));
+    assert!(matches!(alone.compact(), Err(Error::ReadOnly)));
+    alone.close().unwrap();
+    assert_eq!(crashed.bytes(), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_beside_the_writer_keeps_what_it_reads() {
+    let place = Place::new();
+    let db = place.open_with(Options::new().background(false));
+    let mut w = db.begin_write().unwrap();
+    for n in 0..2000_u32 {
+        w.put(n.to_be_bytes(), [1; 100]).unwrap();
+    }
+    w.commit().unwrap();
+    db.checkpoint().unwrap();
+    // A cache so small that nearly every look-up reads the file.
+    let options = Options::new().read_only(true).cache_bytes(0);
+    let beside = options.open(place.path()).unwrap();
+    assert_eq!(beside.begin_read().unwrap().txn_id(), TxnId::new(1));
+    for round in 2..20_u8 {
+        let mut w = db.begin_write().unwrap();
+        for n in 0..2000_u32 {
+            w.put(n.to_be_bytes(), [round; 100]).unwrap();
+        }
+        w.commit_with(Durability::Eventual).unwrap();
+        db.checkpoint().unwrap();
+    }
+    let r = beside.begin_read().unwrap();
+    for row in r.iter().unwrap() {
+        assert_eq!(&row.unwrap().1[..], &[1; 100]);
+    }
+    let grown = db.stats().page_count;
+    drop(r);
+    beside.close().unwrap();
+    for round in 20..30_u8 {
+        let mut w = db.begin_write().unwrap();
+        for n in 0..2000_u32 {
+            w.put(n.to_be_bytes(), [round; 100]).unwrap();
+        }
+        w.commit_with(Durability::Eventual).unwrap();
+        db.checkpoint().unwrap();
+    }
+    assert!(db.stats().page_count <= grown + 64, "its pages are free once it is gone");
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_not_touched() {
+    let text: &[u8] = b"Dear diary, today I opened a text file as a database.\n";
+    let cases: [(&str, Vec<u8>); 4] = [
+        ("empty", vec![]),
+        ("text", text.to_vec()),
+        ("zeros", vec![0; 70_000]),
+        ("long text", text.repeat(2000)),
+    ];
+    for (name, bytes) in cases {
+        let place = Place::new();
+        std::fs::write(place.path(), &bytes).unwrap();
+        for options in [Options::new(), Options::new().read_only(true)] {
+            match options.open(place.path()) {
+                Err(Error::UnsupportedFormat { .. } | Error::Corrupt(_)) => {}
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+        assert_eq!(place.bytes(), [("app.ns".to_owned(), bytes)], "{name}");
+    }
+    let place = Place::new();
+    std::fs::create_dir(place.path()).unwrap();
+    assert!(Options::new().open(place.path()).is_err());
+}
+
+#[test]
+fn a_missing_log_is_corruption_and_a_log_alone_is_never_overwritten() {
+    let place = Place::new();
+    let db = place.open();
+    put(&db, &[("a", "1")]);
+    db.close().unwrap();
+    let log = place.file("app.ns.log");
+    let aside = place.file("aside");
+    std::fs::rename(&log, &aside).unwrap();
+    let error = Options::new().open(place.path()).unwrap_err();
+    assert!(error.is_corrupt(), "{error}");
+    std::fs::rename(&aside, &log).unwrap();
+
+    std::fs::rename(place.path(), &aside).unwrap();
+    let before = place.bytes();
+    let error = Options::new().open(place.path()).unwrap_err();
+    assert!(error.is_corrupt(), "{error}");
+    assert_eq!(place.bytes(), before);
+    std::fs::rename(&aside, place.path()).unwrap();
+    assert_eq!(latest(&place.open()), ["a=1"]);
+}
+
+#[test]
+fn what_an_unfinished_creation_left_is_cleared_away() {
+    let place = Place::new();
+    std::fs::write(place.file("app.ns.new"), b"half a file").unwrap();
+    std::fs::write(place.file("app.ns.log"), b"half a header").unwrap();
+    std::fs::write(place.file("app.ns.log.next"), b"").unwrap();
+    let db = place.open();
+    put(&db, &[("a", "1")]);
+    db.close().unwrap();
+    let names: Vec<_> = place.bytes().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["app.ns", "app.ns.log"]);
+}
+
+#[test]
+fn every_cut_of_the_file_opens_with_all_data_or_is_refused() {
+    let place = Place::new();
+    let db = place.open_with(Options::new().background(false));
+    for n in 0..40 {
+        put(&db, &[(&n.to_string(), "0123456789".repeat(60).as_str())]);
+    }
+    db.close().unwrap();
+    let bytes = std::fs::read(place.path()).unwrap();
+    let edges = (0..=bytes.len() / 16_384).flat_map(|page| {
+        let edge = page * 16_384;
+        [edge.saturating_sub(1), edge, edge + 1]
+    });
+    for cut in edges.filter(|&cut| cut < bytes.len()) {
+        std::fs::write(place.path(), &bytes[..cut]).unwrap();
+        match Options::new().read_only(true).open(place.path()) {
+            Err(Error::Corrupt(_) | Error::UnsupportedFormat { .. }) => {}
+            Err(other) => panic!("cut at {cut}: {other}"),
+            Ok(db) => assert_eq!(latest(&db).len(), 40, "cut at {cut}"),
+        }
+    }
+    let mut longer = bytes.clone();
+    longer.extend_from_slice(&[7; 100_000]);
+    std::fs::write(place.path(), &longer).unwrap();
+    let db = place.open();
+    assert_eq!(latest(&db).len(), 40);
+    put(&db, &[("more", "")]);
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn a_damaged_byte_of_either_meta_costs_nothing() {
+    let place = Place::new();
+    let db = place.open_with(Options::new().background(false));
+    put(&db, &[("a", "1")]);
+    db.checkpoint().unwrap();
+    put(&db, &[("b", "2")]);
+    db.close().unwrap();
+    let bytes = std::fs::read(place.path()).unwrap();
+    for slot in 0..2 {
+        for at in (0..280).step_by(7) {
+            let mut damaged = bytes.clone();
+            damaged[slot * 16_384 + at] ^= 0x55;
+            std::fs::write(place.path(), &damaged).unwrap();
+            let db = place.open_with(Options::new().read_only(true));
+            assert_eq!(latest(&db), ["a=1", "b=2"], "byte {at} of slot {slot}");
+        }
+    }
+    std::fs::write(place.path(), &bytes).unwrap();
+    let mut damaged = bytes.clone();
+    damaged[4] ^= 1;
+    std::fs::write(place.path(), &damaged).unwrap();
+    let db = place.open();
+    put(&db, &[("c", "3")]);
+    db.close().unwrap();
+    assert_eq!(latest(&place.open()), ["a=1", "b=2", "c=3"], "writing goes on from there");
+}
