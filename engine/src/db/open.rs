@@ -20,8 +20,8 @@ use crate::db::shared::{Metas, Parts, Shared, Slot};
 use crate::db::{Db, space};
 use crate::disk::{Clock, Entropy, File, LockRange, OpenMode, Storage};
 use crate::error::{Corrupt, Error, Result};
-use crate::format::meta::{Judgement, Meta, SLOT_BYTES, SlotChoice, is_unsupported, judge};
-use crate::format::page::{PageHeader, PageType, verify_page};
+use crate::format::meta::{Judgement, Meta, SlotChoice, is_unsupported, judge};
+use crate::format::page::{PageType, verify_page};
 use crate::ids::FileUuid;
 use crate::limits::PAGE_BYTES;
 use crate::log::recover::assess;
@@ -239,9 +239,6 @@ fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
         }
         (Err(error), _) => return Err(error),
     };
-    if sabotage::on(Switch::RewriteTornMeta) {
-        rewrite_torn_meta(&judged)?;
-    }
     let keep = options.history.unwrap_or(History::from_limit(meta.history_last));
     let retention = options.log_retention.unwrap_or_else(|| LogRetention::from_meta(&meta));
     let log_paths = LogPaths::of_database(path);
@@ -296,22 +293,6 @@ fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
         Background::start(&shared)?;
     }
     Ok(finish(shared))
-}
-
-/// What [`Switch::RewriteTornMeta`] breaks: a torn slot gets a fresh checksum.
-fn rewrite_torn_meta(judged: &Judged) -> Result<()> {
-    let file = judged.file.as_ref();
-    for slot in [SlotChoice::A, SlotChoice::B] {
-        let mut page = vec![0; PAGE_BYTES];
-        let offset = (slot.index() * PAGE_BYTES) as u64;
-        if judged.judgement.problem(slot).is_some() && file.read_at(&mut page, offset).is_ok() {
-            let torn = page.get(PageHeader::BYTES..).and_then(Meta::decode);
-            if let Some(torn) = torn.filter(|torn| torn.slot() == slot.index()) {
-                file.write_at(&torn.to_page()[..SLOT_BYTES], offset)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Opens the log, or makes the one that a backup does not have yet.
