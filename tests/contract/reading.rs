@@ -76,7 +76,7 @@ fn ranges_take_every_kind_of_bound_from_both_ends() {
     assert_eq!(keys(r.range(b("x")..).unwrap()), "");
     assert_eq!(keys(r.range(b("b")..b("b")).unwrap()), "");
     let excluded = (Bound::Excluded("b"), Bound::<&str>::Unbounded);
-    assert_eq!(keys(r.range(excluded).unwrap()), "ba c d");
+    assert_eq!(keys(r.range::<&str, _>(excluded).unwrap()), "ba c d");
     assert_eq!(keys(r.range(b("b")..b("d")).unwrap().rev()), "c ba b");
     let text = String::from("b")..String::from("c");
     assert_eq!(keys(r.range(text).unwrap()), "b ba", "any bounds that are bytes");

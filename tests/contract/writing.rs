@@ -25,6 +25,7 @@ fn a_writer_reads_its_own_writes_and_nobody_else_does() {
     let mut c = w.cursor().unwrap();
     c.seek(b"b").unwrap();
     assert_eq!(c.next().unwrap(), Some((&b"b"[..], &b"2"[..])));
+    drop(c);
     assert_eq!(latest(&db), ["a=1", "b=2"]);
     w.commit().unwrap();
     assert_eq!(latest(&db), ["b=2", "c=3"]);
