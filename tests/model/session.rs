@@ -374,7 +374,7 @@ impl<'a> Session<'a> {
                 assert_eq!(value.as_ref(), rows.get(*key), "{place}: get_many");
             }
             let mut c = snapshot.cursor().unwrap();
-            for (key, value) in rows {
+            for (key, value) in rows.iter() {
                 assert_eq!(c.next().unwrap(), Some((&key[..], &value[..])), "{place}: cursor");
             }
             assert!(c.next().unwrap().is_none(), "{place}: cursor ends");
