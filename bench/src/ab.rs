@@ -244,7 +244,11 @@ impl Pair<'_> {
                 });
             }
         }
-        if confirming { bench.confirmation = rounds } else { bench.rounds = rounds }
+        if confirming {
+            bench.confirmation = rounds
+        } else {
+            bench.rounds = rounds
+        }
         Ok(())
     }
 

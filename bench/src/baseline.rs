@@ -6,7 +6,10 @@
 use crate::{
     error::{Error, Result},
     profile::Profile,
-    result::{RunState, SummaryFile, store::{self, Store}},
+    result::{
+        RunState, SummaryFile,
+        store::{self, Store},
+    },
 };
 use std::{collections::BTreeMap, path::Path};
 
@@ -20,7 +23,9 @@ pub fn capture(out: &Path, target: &Path, keep_timings: bool) -> Result<usize> {
     let run = source.read_run()?;
     if run.state != RunState::Complete {
         let state = run.state;
-        return Err(Error::Usage(format!("only a complete run makes a baseline; this is {state:?}")));
+        return Err(Error::Usage(format!(
+            "only a complete run makes a baseline; this is {state:?}"
+        )));
     }
     let mut files: BTreeMap<String, SummaryFile> = BTreeMap::new();
     let mut count = 0;

@@ -199,6 +199,7 @@ pub fn all() -> Vec<Entry> {
     entries.extend_from_slice(suite::mvcc::ENTRIES);
     entries.extend_from_slice(suite::log::ENTRIES);
     entries.extend_from_slice(suite::timetravel::ENTRIES);
+    entries.extend_from_slice(suite::r#macro::ENTRIES);
     entries.extend_from_slice(suite::hardening::ENTRIES);
     #[cfg(feature = "peers")]
     entries.extend_from_slice(crate::peers::ENTRIES);
@@ -225,7 +226,8 @@ pub fn choose(filters: &[String], suites: &[String]) -> Result<Vec<Entry>> {
     if let Some(suite) = suites.iter().find(|s| !entries.iter().any(|e| e.suite() == s.as_str())) {
         return Err(Error::Usage(format!("no suite is called {suite:?}; see bench --list")));
     }
-    if let Some(filter) = filters.iter().find(|f| !entries.iter().any(|e| e.id.contains(f.as_str())))
+    if let Some(filter) =
+        filters.iter().find(|f| !entries.iter().any(|e| e.id.contains(f.as_str())))
     {
         return Err(Error::Usage(format!("no benchmark's name contains {filter:?}")));
     }
@@ -268,6 +270,8 @@ mod tests {
         "log/append_commit_record",
         "log/replay_into_memtable",
         "timetravel/open_snapshot_by_txn",
+        "macro/task_queue_claims",
+        "macro/pending_tasks_cartridge",
         "hardening/recovery_time",
     ];
 
@@ -284,7 +288,8 @@ mod tests {
     fn entries_are_well_formed() {
         for entry in all() {
             let id = entry.id;
-            let ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '/');
+            let ok =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '/');
             assert!(id.chars().all(ok) && id.matches('/').count() == 1, "{id}");
             assert!(entry.why.len() > 20, "{id}: says why it exists");
             assert!(entry.version >= 1 && entry.sample_every >= 1, "{id}");
@@ -301,9 +306,15 @@ mod tests {
     fn a_choice_never_silently_finds_nothing() {
         let words = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(choose(&words(&["point_get_hot_1m"]), &[]).expect("one").len(), 1);
-        assert!(choose(&[], &words(&["pager"])).expect("some").iter().all(|e| e.suite() == "pager"));
+        assert!(
+            choose(&[], &words(&["pager"])).expect("some").iter().all(|e| e.suite() == "pager")
+        );
         assert!(choose(&[], &[]).expect("all").iter().all(|e| e.suite() != "peers"));
-        for (filters, suites) in [(vec!["nothing_like_it"], vec![]), (vec![], vec!["pagre"]), (vec!["point_get"], vec!["log"])] {
+        for (filters, suites) in [
+            (vec!["nothing_like_it"], vec![]),
+            (vec![], vec!["pagre"]),
+            (vec!["point_get"], vec!["log"]),
+        ] {
             assert!(choose(&words(&filters), &words(&suites)).is_err(), "{filters:?} {suites:?}");
         }
     }

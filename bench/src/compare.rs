@@ -53,8 +53,7 @@ pub struct MetricComparison {
 /// Puts `candidate` beside `baseline`.
 #[must_use]
 pub fn compare(baseline: &Side, candidate: &Side) -> Comparison {
-    let mut comparison =
-        Comparison { benches: Vec::new(), missing: Vec::new(), new: Vec::new() };
+    let mut comparison = Comparison { benches: Vec::new(), missing: Vec::new(), new: Vec::new() };
     let folders: BTreeSet<&String> =
         baseline.summaries.keys().chain(candidate.summaries.keys()).collect();
     for folder in folders {

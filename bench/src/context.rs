@@ -38,7 +38,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context in `folder`, which must exist when `kind` is [`StorageKind::Disk`].
+    /// A context in `folder`, which must exist.
     #[must_use]
     pub fn new(
         params: Parameters,
@@ -87,6 +87,12 @@ impl Context {
             StorageKind::Memory => Path::new("/").join(name),
             StorageKind::Disk => self.folder.join(name),
         }
+    }
+
+    /// A real folder for files that are no database.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        &self.folder
     }
 
     /// Options of a benchmark's database: a cache that holds everything, and for exact benchmarks no

@@ -21,7 +21,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the gate says about one metric of one benchmark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Within its bound, or better.
@@ -168,7 +170,11 @@ pub fn judge(
         let critical = candidate.critical(folder).or(baseline.critical(folder)).unwrap_or(true);
         let make = Maker { folder, critical };
         match pair {
-            (Some(base), None) => findings.push(make.whole(&base.identity.bench, Verdict::Missing, "in the baseline, not in the candidate")),
+            (Some(base), None) => findings.push(make.whole(
+                &base.identity.bench,
+                Verdict::Missing,
+                "in the baseline, not in the candidate",
+            )),
             (None, Some(new)) => {
                 findings.extend(make.soundness(new));
                 findings.push(make.whole(&new.identity.bench, Verdict::New, "not in the baseline"));
@@ -197,9 +203,8 @@ pub fn conclude(mut findings: Vec<Finding>, approvals: &Approvals, today: Date) 
         Verdict::New => 5,
         Verdict::Pass => 6,
     };
-    findings.sort_by(|a, b| {
-        (weight(a), &a.folder, &a.metric).cmp(&(weight(b), &b.folder, &b.metric))
-    });
+    findings
+        .sort_by(|a, b| (weight(a), &a.folder, &a.metric).cmp(&(weight(b), &b.folder, &b.metric)));
     GateReport { findings, warnings }
 }
 
@@ -295,12 +300,14 @@ impl Maker<'_> {
             let old = base.counters.get(name)?;
             let bench = &new.identity.bench;
             let Some(now) = new.counters.get(name) else {
-                let mut finding = self.whole(bench, Verdict::Missing, "the candidate does not count it");
+                let mut finding =
+                    self.whole(bench, Verdict::Missing, "the candidate does not count it");
                 finding.metric.clone_from(name);
                 return Some(finding);
             };
             let worse = worse_percent(old as f64, now as f64);
-            let verdict = if rule.allows(old, now, new.identity.ops) { Verdict::Pass } else { Verdict::Fail };
+            let verdict =
+                if rule.allows(old, now, new.identity.ops) { Verdict::Pass } else { Verdict::Fail };
             Some(Finding {
                 metric: name.clone(),
                 baseline: Some(old as f64),
@@ -317,7 +324,9 @@ impl Maker<'_> {
 fn counter_reason(old: u64, now: u64, ops: u64, verdict: Verdict) -> String {
     let per_op = |count: u64| count as f64 / ops.max(1) as f64;
     match verdict {
-        Verdict::Fail => format!("{old} became {now}: {:+.4} an operation", per_op(now) - per_op(old)),
+        Verdict::Fail => {
+            format!("{old} became {now}: {:+.4} an operation", per_op(now) - per_op(old))
+        }
         _ if now < old => format!("{old} became {now}: tighten the baseline"),
         _ if now > old => format!("{old} became {now}, within the bound"),
         _ => "the same".into(),
@@ -341,7 +350,11 @@ pub fn first_difference(base: &BenchSummary, new: &BenchSummary) -> Option<Strin
     let (a, b) = (&base.identity, &new.identity);
     let fields: [(&str, String, String); 10] = [
         ("benchmark version", a.bench_version.to_string(), b.bench_version.to_string()),
-        ("parameters", crate::result::params_slug(&a.params), crate::result::params_slug(&b.params)),
+        (
+            "parameters",
+            crate::result::params_slug(&a.params),
+            crate::result::params_slug(&b.params),
+        ),
         ("operations", a.ops.to_string(), b.ops.to_string()),
         ("warm-up operations", a.warmup_ops.to_string(), b.warmup_ops.to_string()),
         ("seed", a.seed.to_string(), b.seed.to_string()),

@@ -304,7 +304,9 @@ impl Recorder {
     /// [`Error::Wrong`] when no operation was timed.
     pub fn latency(&self) -> Result<Latency> {
         if self.histogram.is_empty() {
-            return Err(Error::wrong("no operation was timed: fewer operations than the sampling step"));
+            return Err(Error::wrong(
+                "no operation was timed: fewer operations than the sampling step",
+            ));
         }
         let at = |quantile| self.histogram.value_at_quantile(quantile);
         Ok(Latency {

@@ -218,10 +218,25 @@ pub fn csv(file: &TotalsFile) -> Result<String> {
     let fail = |error: csv::Error| Error::wrong(format!("CSV: {error}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     let header = [
-        "bench", "params", "outcome", "trimmed", "repeats", "ops", "ops_per_second",
-        "ops_per_second_mad", "cv", "stability", "p50_ns", "p99_ns", "cpu_ns_per_op",
-        "peak_rss_bytes", "syncs_per_op", "bytes_written_per_op", "pages_touched_per_op",
-        "allocs_per_op", "reasons",
+        "bench",
+        "params",
+        "outcome",
+        "trimmed",
+        "repeats",
+        "ops",
+        "ops_per_second",
+        "ops_per_second_mad",
+        "cv",
+        "stability",
+        "p50_ns",
+        "p99_ns",
+        "cpu_ns_per_op",
+        "peak_rss_bytes",
+        "syncs_per_op",
+        "bytes_written_per_op",
+        "pages_touched_per_op",
+        "allocs_per_op",
+        "reasons",
     ];
     writer.write_record(header).map_err(fail)?;
     for row in &file.rows {
@@ -432,10 +447,14 @@ mod tests {
 
     #[test]
     fn words_have_units() {
-        for (ns, expected) in [(1.0, "1 ns"), (1500.0, "1.50 us"), (2.5e6, "2.50 ms"), (3e9, "3.00 s")] {
+        for (ns, expected) in
+            [(1.0, "1 ns"), (1500.0, "1.50 us"), (2.5e6, "2.50 ms"), (3e9, "3.00 s")]
+        {
             assert_eq!(ns_words(ns), expected);
         }
-        for (count, expected) in [(1.5, "1.50"), (999.0, "999"), (12_345.0, "12.3 k"), (2.5e6, "2.50 M")] {
+        for (count, expected) in
+            [(1.5, "1.50"), (999.0, "999"), (12_345.0, "12.3 k"), (2.5e6, "2.50 M")]
+        {
             assert_eq!(count_words(count), expected);
         }
     }

@@ -362,11 +362,13 @@ pub fn params_slug(params: &Parameters) -> String {
     let clean = |text: String| -> String {
         text.to_lowercase()
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+            .map(
+                |c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' },
+            )
             .collect()
     };
-    let pairs = params.iter().map(|(name, value)| {
-        format!("{}={}", clean(name.clone()), clean(value.to_string()))
-    });
+    let pairs = params
+        .iter()
+        .map(|(name, value)| format!("{}={}", clean(name.clone()), clean(value.to_string())));
     pairs.collect::<Vec<_>>().join(",")
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     error::{Error, Result},
-    events::{Event, PROTOCOL, Subject, WorkerEvent, What, Writer},
+    events::{Event, PROTOCOL, Subject, What, WorkerEvent, Writer},
     machine::Machine,
     plan::Plan,
     result::{
@@ -281,8 +281,12 @@ impl Going<'_> {
             inject: settings.inject,
         };
         let answer = run_worker(&settings.program, &job, control, |event| match event {
-            WorkerEvent::Phase { phase } => self.tell(What::Phase { subject: subject.clone(), phase }),
-            WorkerEvent::Sample(sample) => self.tell(What::Sample { subject: subject.clone(), sample }),
+            WorkerEvent::Phase { phase } => {
+                self.tell(What::Phase { subject: subject.clone(), phase })
+            }
+            WorkerEvent::Sample(sample) => {
+                self.tell(What::Sample { subject: subject.clone(), sample })
+            }
             _ => Ok(()),
         });
         std::fs::remove_dir_all(&folder).map_err(|e| Error::io("remove", &folder, e))?;
@@ -376,7 +380,7 @@ pub fn run_worker(
     control: &Control,
     mut watch: impl FnMut(WorkerEvent) -> Result<()>,
 ) -> Result<Measured> {
-    let mut worker = Worker::start(program, job)?;
+    let worker = Worker::start(program, job)?;
     let mut greeted = false;
     let answer = loop {
         if control.is_cancelled() {
@@ -454,8 +458,10 @@ impl Worker {
             Err(Error::Worker(reason)) => {
                 let complaints = complaints.unwrap_or_default();
                 let complaints = complaints.trim();
-                let more = if complaints.is_empty() { String::new() } else { format!(": {complaints}") };
-                let code = if status.code() == Some(1) { String::new() } else { format!(" ({status})") };
+                let more =
+                    if complaints.is_empty() { String::new() } else { format!(": {complaints}") };
+                let code =
+                    if status.code() == Some(1) { String::new() } else { format!(" ({status})") };
                 Err(Error::Worker(format!("{reason}{code}{more}")))
             }
             other => other,

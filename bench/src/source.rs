@@ -33,7 +33,8 @@ pub(crate) fn first_output(program: &str, arguments: &[&str]) -> Option<String> 
 
 fn lock_hash() -> Option<String> {
     let folder = std::env::current_dir().ok()?;
-    let lock = folder.ancestors().map(|path| path.join("Cargo.lock")).find(|path| path.is_file())?;
+    let lock =
+        folder.ancestors().map(|path| path.join("Cargo.lock")).find(|path| path.is_file())?;
     let mut sum = Checksum::default();
     sum.add(&std::fs::read(lock).ok()?);
     Some(sum.to_hex())

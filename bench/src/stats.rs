@@ -72,7 +72,8 @@ pub fn order_interval(count: usize, confidence: f64) -> Option<OrderInterval> {
         if reached < confidence {
             break;
         }
-        best = Some(OrderInterval { low: left_out + 1, high: count - left_out, confidence: reached });
+        best =
+            Some(OrderInterval { low: left_out + 1, high: count - left_out, confidence: reached });
         probability *= (count - left_out) as f64 / (left_out + 1) as f64;
     }
     best

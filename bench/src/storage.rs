@@ -25,6 +25,8 @@ pub struct Calls {
     pub fsyncs: u64,
     /// Syncs of data.
     pub fdatasyncs: u64,
+    /// Of both, those of log segments.
+    pub log_syncs: u64,
     /// Syncs of directories.
     pub dir_syncs: u64,
     /// Write calls.
@@ -45,6 +47,7 @@ pub struct Calls {
 struct Tally {
     fsyncs: AtomicU64,
     fdatasyncs: AtomicU64,
+    log_syncs: AtomicU64,
     dir_syncs: AtomicU64,
     write_calls: AtomicU64,
     bytes_written: AtomicU64,
@@ -86,6 +89,7 @@ impl CountingStorage {
         Calls {
             fsyncs: tally.fsyncs.load(Relaxed),
             fdatasyncs: tally.fdatasyncs.load(Relaxed),
+            log_syncs: tally.log_syncs.load(Relaxed),
             dir_syncs: tally.dir_syncs.load(Relaxed),
             write_calls: tally.write_calls.load(Relaxed),
             bytes_written: tally.bytes_written.load(Relaxed),
@@ -116,6 +120,7 @@ impl Calls {
         Self {
             fsyncs: self.fsyncs - earlier.fsyncs,
             fdatasyncs: self.fdatasyncs - earlier.fdatasyncs,
+            log_syncs: self.log_syncs - earlier.log_syncs,
             dir_syncs: self.dir_syncs - earlier.dir_syncs,
             write_calls: self.write_calls - earlier.write_calls,
             bytes_written: self.bytes_written - earlier.bytes_written,
@@ -197,6 +202,7 @@ impl CountingFile {
             SyncKind::Full => self.tally.fsyncs.fetch_add(1, Relaxed),
             SyncKind::Data => self.tally.fdatasyncs.fetch_add(1, Relaxed),
         };
+        self.tally.log_syncs.fetch_add(u64::from(self.is_log), Relaxed);
         self.inner.sync(kind)
     }
 }

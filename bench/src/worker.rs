@@ -91,10 +91,11 @@ pub fn run_if_asked() -> Option<ExitCode> {
     if std::env::args_os().nth(1).as_deref() != Some(ARGUMENT.as_ref()) {
         return None;
     }
-    let told = tell(&WorkerEvent::Hello { v: PROTOCOL }).and_then(|()| read_job()).and_then(|job| {
-        let measured = run(&job, |event| drop(tell(&event)))?;
-        tell(&WorkerEvent::Done { measured: Box::new(measured) })
-    });
+    let told =
+        tell(&WorkerEvent::Hello { v: PROTOCOL }).and_then(|()| read_job()).and_then(|job| {
+            let measured = run(&job, |event| drop(tell(&event)))?;
+            tell(&WorkerEvent::Done { measured: Box::new(measured) })
+        });
     Some(match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -135,7 +136,9 @@ pub fn run(job: &Job, sink: impl Fn(WorkerEvent) + Clone + 'static) -> Result<Me
     let identity = &job.identity;
     if identity.bench_version != entry.version {
         let (asked, have) = (identity.bench_version, entry.version);
-        return Err(Error::Worker(format!("asked for version {asked} of the benchmark, have {have}")));
+        return Err(Error::Worker(format!(
+            "asked for version {asked} of the benchmark, have {have}"
+        )));
     }
     let context = Context::new(
         identity.params.clone(),
@@ -287,7 +290,8 @@ impl Baseline {
             counters.cache_hits = Some(hits);
             counters.pages_touched = Some(hits + misses);
             counters.pages_read = Some((now.data_bytes_read - then.data_bytes_read) / page);
-            counters.pages_written = Some((now.data_bytes_written - then.data_bytes_written) / page);
+            counters.pages_written =
+                Some((now.data_bytes_written - then.data_bytes_written) / page);
             counters.pages_allocated = Some(now.pages_allocated - then.pages_allocated);
             counters.cache_evictions = Some(now.cache_evictions - then.cache_evictions);
             counters.commits = Some(now.commits - then.commits);
@@ -308,7 +312,13 @@ impl Baseline {
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_small(id: &str, records: u64, ops: u64, folder: &Path, inject: Inject) -> Result<Measured> {
+pub fn run_small(
+    id: &str,
+    records: u64,
+    ops: u64,
+    folder: &Path,
+    inject: Inject,
+) -> Result<Measured> {
     let entry = catalog::find(id)?;
     let params = entry.parameter_sets(crate::profile::Profile::Ci, Some(records));
     let params = params.into_iter().next().unwrap_or_default();

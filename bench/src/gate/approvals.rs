@@ -138,7 +138,8 @@ impl Approvals {
             }
             if !used {
                 let (bench, metric) = (&approval.bench, &approval.metric);
-                warnings.push(format!("nothing needs the approval of {metric} for {bench}: remove it"));
+                warnings
+                    .push(format!("nothing needs the approval of {metric} for {bench}: remove it"));
             }
         }
         warnings
@@ -151,7 +152,13 @@ mod tests {
 
     #[test]
     fn days_become_dates() {
-        let cases = [(0, "1970-01-01"), (59, "1970-03-01"), (11_016, "2000-02-29"), (20_454, "2026-01-01"), (-1, "1969-12-31")];
+        let cases = [
+            (0, "1970-01-01"),
+            (59, "1970-03-01"),
+            (11_016, "2000-02-29"),
+            (20_454, "2026-01-01"),
+            (-1, "1969-12-31"),
+        ];
         for (days, expected) in cases {
             assert_eq!(Date::from_unix_days(days).to_string(), expected, "{days}");
             assert_eq!(Date::parse(expected), Some(Date::from_unix_days(days)), "{expected}");
@@ -164,7 +171,9 @@ mod tests {
     #[test]
     fn approvals_need_a_reason_and_a_date() {
         let text = |reason: &str, expires: &str| {
-            format!("[[accept]]\nbench='a/b'\nmetric='fsyncs'\nmax_percent=5.0\nreason='{reason}'\nexpires='{expires}'\n")
+            format!(
+                "[[accept]]\nbench='a/b'\nmetric='fsyncs'\nmax_percent=5.0\nreason='{reason}'\nexpires='{expires}'\n"
+            )
         };
         assert!(Approvals::parse(&text("needed for the new header", "2027-01-31")).is_ok());
         for (name, reason, expires) in [

@@ -89,7 +89,9 @@ impl Metric {
     fn cost_ns(self, shot: &Shot, policy: &TimingPolicy) -> Option<f64> {
         match self {
             Self::Throughput => Some(1e9 / shot.ops_per_second).filter(|cost| cost.is_finite()),
-            Self::P99 => (shot.latency_samples >= policy.p99_samples_min).then_some(shot.p99_ns as f64),
+            Self::P99 => {
+                (shot.latency_samples >= policy.p99_samples_min).then_some(shot.p99_ns as f64)
+            }
             Self::Cpu => shot.cpu_ns_per_op.filter(|cost| *cost > 0.0),
         }
     }
@@ -229,7 +231,10 @@ fn judge_metric(
         candidate: None,
         worse_percent: Some(percent(median)),
         max_percent: Some(percent(metric.bound(policy))),
-        reason: format!("{why}: cost {:+.1} % {interval}, {rounds}+{fresh} rounds", percent(median)),
+        reason: format!(
+            "{why}: cost {:+.1} % {interval}, {rounds}+{fresh} rounds",
+            percent(median)
+        ),
     })
 }
 

@@ -89,7 +89,9 @@ fn eligible<'a>(
         let difference = difference.unwrap_or_else(|| "fingerprints differ".into());
         return Err(format!("another machine: {difference}"));
     }
-    for (side, timing, repeats) in [("baseline", old, base.repeats), ("candidate", now, new.repeats)] {
+    for (side, timing, repeats) in
+        [("baseline", old, base.repeats), ("candidate", now, new.repeats)]
+    {
         let least = policy.timing.repeats_min;
         if repeats < least {
             return Err(format!("the {side} has {repeats} repeats, {least} are needed"));

@@ -48,7 +48,11 @@ fn each_counter_fails_beyond_its_bound_and_never_for_being_better() {
         for better in [999_999, 0] {
             assert!(!judge_pair(with(1_000_000), with(better)).failed(true), "{name}: {better}");
         }
-        assert_eq!(judge_pair(with(0), with(1_000_000)).failed(false), true, "{name}: from nothing");
+        assert_eq!(
+            judge_pair(with(0), with(1_000_000)).failed(false),
+            true,
+            "{name}: from nothing"
+        );
     }
 }
 
@@ -146,7 +150,10 @@ fn stored_timings_are_judged_only_where_that_means_something() {
     let verdict = |base: BenchSummary, new: BenchSummary| {
         let report = judge_pair(base, new);
         let tier_two: Vec<_> = report.findings.into_iter().filter(|f| f.tier == 2).collect();
-        tier_two.into_iter().find(|f| matches!(f.metric.as_str(), "throughput" | "timing")).map(|f| f.verdict)
+        tier_two
+            .into_iter()
+            .find(|f| matches!(f.metric.as_str(), "throughput" | "timing"))
+            .map(|f| f.verdict)
     };
     let mut elsewhere = on_dev(1e6, 0.01);
     elsewhere.machine = "another".into();

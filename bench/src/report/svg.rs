@@ -46,7 +46,8 @@ pub fn percentiles(curves: &[Vec<(f64, f64)>]) -> String {
     let y = Axis::log(low * 0.8, high * 1.25, HEIGHT - BOTTOM, TOP);
     let share_words = |tail: f64| {
         let percent = 100.0 * (1.0 - 1.0 / tail);
-        let digits = if percent < 90.0 { 0 } else { (tail.log10().round() as usize).saturating_sub(2) };
+        let digits =
+            if percent < 90.0 { 0 } else { (tail.log10().round() as usize).saturating_sub(2) };
         format!("{percent:.digits$} %")
     };
     let mut body = frame("latency by percentile, a line a repeat", &x, &y, share_words, ns_words);
@@ -115,7 +116,9 @@ impl Axis {
     /// steps of a straight one.
     fn ticks(&self) -> Vec<f64> {
         if !self.log {
-            return (0..=4).map(|at| self.low + (self.high - self.low) * f64::from(at) / 4.0).collect();
+            return (0..=4)
+                .map(|at| self.low + (self.high - self.low) * f64::from(at) / 4.0)
+                .collect();
         }
         let (first, last) = (self.low.log10().ceil() as i32, self.high.log10().floor() as i32);
         let step = ((last - first) / 6).max(0) + 1;
@@ -139,7 +142,9 @@ fn frame(
     let bottom = HEIGHT - BOTTOM;
     for tick in x.ticks() {
         let at = x.place(tick);
-        body += &format!("<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{bottom}\"/>");
+        body += &format!(
+            "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{bottom}\"/>"
+        );
         body += &format!(
             "<text class=\"tick\" text-anchor=\"middle\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
             at.clamp(LEFT + 8.0, WIDTH - 24.0),
@@ -150,7 +155,9 @@ fn frame(
     for tick in y.ticks() {
         let at = y.place(tick);
         let right = WIDTH - RIGHT;
-        body += &format!("<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\"/>");
+        body += &format!(
+            "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\"/>"
+        );
         body += &format!(
             "<text class=\"tick\" text-anchor=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
             LEFT - 5.0,

@@ -128,9 +128,17 @@ mod tests {
             ("unknown kind", |v| v["kind"] = json!("poem"), "/kind"),
             ("later format", |v| v["format"] = json!("northstar-bench/1"), "/format"),
             ("ops as text", |v| v["measured"]["ops"] = json!("many"), "/measured/ops"),
-            ("negative count", |v| v["measured"]["counters"]["fsyncs"] = json!(-1), "/measured/counters/fsyncs"),
+            (
+                "negative count",
+                |v| v["measured"]["counters"]["fsyncs"] = json!(-1),
+                "/measured/counters/fsyncs",
+            ),
             ("unknown field", |v| v["measured"]["colour"] = json!(1), "/measured"),
-            ("missing checksum", |v| drop(v["measured"].as_object_mut().map(|o| o.remove("checksum"))), "/measured"),
+            (
+                "missing checksum",
+                |v| drop(v["measured"].as_object_mut().map(|o| o.remove("checksum"))),
+                "/measured",
+            ),
             ("unknown class", |v| v["identity"]["class"] = json!("lucky"), "/identity/class"),
         ];
         let sound = serde_json::to_value(repeat_file(0)).expect("serialises");
@@ -138,7 +146,8 @@ mod tests {
         for (name, damage, place) in cases {
             let mut document = sound.clone();
             damage(&mut document);
-            let Err(Error::Schema { problems, .. }) = check(&document, Path::new("r000.json")) else {
+            let Err(Error::Schema { problems, .. }) = check(&document, Path::new("r000.json"))
+            else {
                 panic!("{name}: refused");
             };
             assert!(problems.iter().any(|line| line.starts_with(place)), "{name}: {problems:?}");

@@ -87,8 +87,7 @@ impl Store {
     /// Reads the repeats of `folder` again and writes the benchmark's summary.
     pub fn refresh_summary(&self, bench: &str, folder: &str) -> Result<Option<BenchSummary>> {
         let path = self.summary_path(bench);
-        let mut file =
-            if path.exists() { read(&path)? } else { SummaryFile::new(bench) };
+        let mut file = if path.exists() { read(&path)? } else { SummaryFile::new(bench) };
         let Some(summary) = BenchSummary::of(folder, &self.read_repeats(folder)?) else {
             return Ok(None);
         };
@@ -124,11 +123,15 @@ impl Store {
 
 /// Checks `value` against the schema and writes it under `path`, whole or not at all.
 pub fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let document = serde_json::to_value(value)
-        .map_err(|error| Error::Schema { path: path.to_owned(), problems: vec![error.to_string()] })?;
+    let document = serde_json::to_value(value).map_err(|error| Error::Schema {
+        path: path.to_owned(),
+        problems: vec![error.to_string()],
+    })?;
     schema::check(&document, path)?;
-    let mut text = serde_json::to_string_pretty(&document)
-        .map_err(|error| Error::Schema { path: path.to_owned(), problems: vec![error.to_string()] })?;
+    let mut text = serde_json::to_string_pretty(&document).map_err(|error| Error::Schema {
+        path: path.to_owned(),
+        problems: vec![error.to_string()],
+    })?;
     text.push('\n');
     write_whole(path, text.as_bytes())
 }
@@ -194,7 +197,8 @@ pub(crate) mod tests {
             identity: Identity {
                 bench: "btree/point_get_hot_1m".into(),
                 bench_version: 1,
-                params: [("records".to_owned(), crate::result::ParameterValue::Number(1000))].into(),
+                params: [("records".to_owned(), crate::result::ParameterValue::Number(1000))]
+                    .into(),
                 ops: 20_000,
                 warmup_ops: 10,
                 seed: 1,

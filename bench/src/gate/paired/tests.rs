@@ -123,12 +123,28 @@ fn verdicts_follow_the_drawing() {
     let cases = [
         ("the same", file(quiet(), vec![bench(same(), vec![])]), Verdict::Pass),
         ("slower, confirmed", file(quiet(), vec![bench(slow(), slow())]), Verdict::Fail),
-        ("slower, not confirmed", file(quiet(), vec![bench(slow(), same())]), Verdict::Inconclusive),
-        ("slower, not tried again", file(quiet(), vec![bench(slow(), vec![])]), Verdict::Inconclusive),
-        ("slower on a noisy machine", file(noisy, vec![bench(slow(), slow())]), Verdict::Inconclusive),
+        (
+            "slower, not confirmed",
+            file(quiet(), vec![bench(slow(), same())]),
+            Verdict::Inconclusive,
+        ),
+        (
+            "slower, not tried again",
+            file(quiet(), vec![bench(slow(), vec![])]),
+            Verdict::Inconclusive,
+        ),
+        (
+            "slower on a noisy machine",
+            file(noisy, vec![bench(slow(), slow())]),
+            Verdict::Inconclusive,
+        ),
         ("other results", file(quiet(), vec![differing]), Verdict::Incomparable),
         ("ten nanoseconds", file(quiet(), vec![bench(tiny(), tiny())]), Verdict::Pass),
-        ("faster", file(quiet(), vec![bench(rounds(10, 1000.0, 500.0, 20_000), vec![])]), Verdict::Pass),
+        (
+            "faster",
+            file(quiet(), vec![bench(rounds(10, 1000.0, 500.0, 20_000), vec![])]),
+            Verdict::Pass,
+        ),
     ];
     for (name, file, expected) in cases {
         assert_eq!(verdict(&file, "throughput"), Some(expected), "{name}");

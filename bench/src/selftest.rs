@@ -1,0 +1,258 @@
+//! The gate tested on the real thing: identical programs pass, injected costs are caught.
+//!
+//! Called by `bench selftest`. Runs the program against itself, so it needs a quiet machine only as far as
+//! the gate itself does. Each trial is counted: the answer is "tries and catches", not "works".
+
+use crate::{
+    ab::{self, AbRequest, Program},
+    error::Result,
+    gate::{
+        self, Policy, Side, Verdict,
+        approvals::{Approvals, Date},
+    },
+    plan::{Plan, Request},
+    profile::Profile,
+    runner::{self, Control, Settings},
+    worker::Inject,
+};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// One line of the self-test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trial {
+    /// What was tried.
+    pub name: String,
+    /// How often.
+    pub tries: u32,
+    /// How often the gate said what it must.
+    pub right: u32,
+    /// How often it could not say (tier 1 on a noisy machine).
+    pub open: u32,
+    /// What was said the first time it was wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+}
+
+impl Trial {
+    /// Whether nothing wrong was said.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.right + self.open == self.tries && self.right > 0
+    }
+}
+
+/// How much is tried.
+#[derive(Clone, Debug)]
+pub struct SelftestRequest {
+    /// The program under test.
+    pub program: PathBuf,
+    /// Folder for its runs.
+    pub out: PathBuf,
+    /// Tries of tier 0 for identical programs.
+    pub counter_tries: u32,
+    /// Tries of each tier 1 case.
+    pub timing_tries: u32,
+    /// Which benchmarks tier 1 is tried on.
+    pub timing_filters: Vec<String>,
+}
+
+/// An injection tier 0 must catch: name, filter, fault, counter.
+const COUNTER_FAULTS: [(&str, &str, Inject, &str); 3] = [
+    (
+        "one sync more in every 100",
+        "log/append_commit_record",
+        Inject { extra_sync_every: 100, ..NO_FAULT },
+        "fdatasyncs",
+    ),
+    (
+        "one allocation more in every 10 operations",
+        "btree/point_get_hot_1m",
+        Inject { alloc_every: 10, ..NO_FAULT },
+        "alloc_count",
+    ),
+    (
+        "every sync made twice",
+        "btree/delete_10pct",
+        Inject { extra_sync_every: 1, ..NO_FAULT },
+        "fdatasyncs",
+    ),
+];
+
+const NO_FAULT: Inject =
+    Inject { slow_percent: 0, alloc_every: 0, extra_sync_every: 0, skip_sync_every: 0 };
+
+/// Runs the self-test; `told` gets a line about each trial as it ends.
+///
+/// # Errors
+/// A worker that fails where it should not, or results that cannot be written.
+pub fn run(
+    request: &SelftestRequest,
+    control: &Control,
+    told: &mut dyn FnMut(&Trial),
+) -> Result<Vec<Trial>> {
+    let mut trials = Vec::new();
+    let mut add = |trial: Trial| {
+        told(&trial);
+        trials.push(trial);
+    };
+    add(identical_counters(request, control)?);
+    for (name, filter, inject, metric) in COUNTER_FAULTS {
+        add(counter_fault(request, control, name, (filter, inject, metric))?);
+    }
+    add(skipped_sync(request, control)?);
+    if request.timing_tries > 0 {
+        add(timing(request, control, "identical programs, paired timing", 0)?);
+        add(timing(request, control, "every operation 10 % slower, paired timing", 10)?);
+    }
+    Ok(trials)
+}
+
+/// Runs the benchmarks `filter` finds, with `inject`, and reads the results.
+fn side(
+    request: &SelftestRequest,
+    control: &Control,
+    name: &str,
+    filter: &[String],
+    inject: Inject,
+) -> Result<Side> {
+    let mut plan = Request::new(Profile::Ci);
+    plan.filters = filter.to_vec();
+    let out = request.out.join(name);
+    if out.exists() {
+        std::fs::remove_dir_all(&out).map_err(|e| crate::Error::io("remove", &out, e))?;
+    }
+    let settings = Settings { program: request.program.clone(), inject, ..Settings::new(&out)? };
+    runner::run(&Plan::new(&plan)?, &settings, control, &mut |_| {})?;
+    Side::read(out)
+}
+
+fn judge(base: &Side, new: &Side) -> gate::GateReport {
+    let never = Date { year: 0, month: 1, day: 1 };
+    gate::judge(base, new, &Policy::committed(), &Approvals::default(), never)
+}
+
+fn worst(report: &gate::GateReport) -> String {
+    report.findings.first().map_or_else(String::new, |finding| {
+        let (folder, metric) = (&finding.folder, &finding.metric);
+        format!("{folder} {metric}: {} ({})", finding.verdict.name(), finding.reason)
+    })
+}
+
+fn identical_counters(request: &SelftestRequest, control: &Control) -> Result<Trial> {
+    let filters: Vec<String> = Vec::new();
+    let base = side(request, control, "aa-base", &filters, NO_FAULT)?;
+    let mut trial = Trial {
+        name: "identical programs, all counters".into(),
+        tries: request.counter_tries,
+        right: 0,
+        open: 0,
+        example: None,
+    };
+    for _ in 0..request.counter_tries {
+        let report = judge(&base, &side(request, control, "aa", &filters, NO_FAULT)?);
+        if report.failed(true) {
+            trial.example.get_or_insert_with(|| worst(&report));
+        } else {
+            trial.right += 1;
+        }
+    }
+    Ok(trial)
+}
+
+fn counter_fault(
+    request: &SelftestRequest,
+    control: &Control,
+    name: &str,
+    (filter, inject, metric): (&str, Inject, &str),
+) -> Result<Trial> {
+    let filters = vec![filter.to_owned()];
+    let base = side(request, control, "fault-base", &filters, NO_FAULT)?;
+    let new = side(request, control, "fault", &filters, inject)?;
+    let report = judge(&base, &new);
+    let caught = report
+        .findings
+        .iter()
+        .any(|finding| finding.metric == metric && finding.verdict == Verdict::Fail);
+    // The other way round the change is an improvement and must pass.
+    let improved = !judge(&new, &base).failed(true);
+    Ok(Trial {
+        name: format!("injected: {name}"),
+        tries: 2,
+        right: u32::from(caught) + u32::from(improved),
+        open: 0,
+        example: (!caught || !improved).then(|| worst(&report)),
+    })
+}
+
+/// `pager/commit_meta_fsync` must fail when a sync is left out.
+fn skipped_sync(request: &SelftestRequest, control: &Control) -> Result<Trial> {
+    let filters = vec!["pager/commit_meta_fsync".to_owned()];
+    let inject = Inject { skip_sync_every: 50, ..NO_FAULT };
+    let side = side(request, control, "skip", &filters, inject)?;
+    let failures = side.run.map(|run| run.failures).unwrap_or_default();
+    let caught = failures.iter().any(|failure| failure.reason.contains("the protocol demands"));
+    Ok(Trial {
+        name: "a sync left out: pager/commit_meta_fsync fails".into(),
+        tries: 1,
+        right: u32::from(caught),
+        open: 0,
+        example: (!caught).then(|| format!("{failures:?}")),
+    })
+}
+
+fn timing(
+    request: &SelftestRequest,
+    control: &Control,
+    name: &str,
+    slow_percent: u64,
+) -> Result<Trial> {
+    let mut trial = Trial { name: name.into(), tries: 0, right: 0, open: 0, example: None };
+    let policy = Policy::committed();
+    for _ in 0..request.timing_tries {
+        let file =
+            ab::run(&ab_request(request, slow_percent)?, &policy.timing, control, &mut |_| {})?;
+        let findings = gate::paired::judge(&file, &policy.timing);
+        for bench in &file.benches {
+            let mine = || findings.iter().filter(|finding| finding.folder == bench.folder);
+            let failed = mine().any(|finding| finding.verdict == Verdict::Fail);
+            let open = mine().any(|finding| finding.verdict.is_open());
+            trial.tries += 1;
+            match (failed, slow_percent > 0) {
+                (false, false) if !open => trial.right += 1,
+                (true, true) => trial.right += 1,
+                _ if open && !failed => trial.open += 1,
+                _ => {
+                    let say = || format!("{}: {:?}", bench.folder, mine().collect::<Vec<_>>());
+                    trial.example.get_or_insert_with(say);
+                }
+            }
+        }
+    }
+    Ok(trial)
+}
+
+fn ab_request(request: &SelftestRequest, slow_percent: u64) -> Result<AbRequest> {
+    let mut plan = Request::new(Profile::Ci);
+    plan.filters = request.timing_filters.clone();
+    let out = request.out.join("ab");
+    std::fs::create_dir_all(&out).map_err(|e| crate::Error::io("create", &out, e))?;
+    let program = |label: &str, inject| Program {
+        path: request.program.clone(),
+        label: label.into(),
+        inject,
+    };
+    Ok(AbRequest {
+        plan,
+        base: program("this program", NO_FAULT),
+        candidate: program("this program", Inject { slow_percent, ..NO_FAULT }),
+        out,
+        critical_only: false,
+    })
+}
+
+/// Whether `folder` can hold the self-test's runs.
+#[must_use]
+pub fn is_free(folder: &Path) -> bool {
+    std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+}
