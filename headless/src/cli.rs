@@ -40,6 +40,7 @@ enum Command {
     Compact(commands::compact::Compact),
     Cartridge(commands::cartridge::CartridgeCommand),
     Queue(commands::queue::Queue),
+    Bench(commands::bench::Bench),
     Completions(commands::completions::Completions),
     Man(commands::man::Man),
 }
@@ -67,6 +68,7 @@ impl Cli {
             Command::Replay(args) => args.run(out),
             Command::Cartridge(args) => args.run(out),
             Command::Queue(args) => args.run(out),
+            Command::Bench(args) => args.run(out),
             Command::Completions(args) => args.run(out),
             Command::Man(args) => args.run(out),
         }

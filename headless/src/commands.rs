@@ -1,6 +1,7 @@
 //! One module a command: its arguments, and what it does. What several share is here.
 
 pub mod backup;
+pub mod bench;
 pub mod cartridge;
 pub mod check;
 pub mod compact;

@@ -7,7 +7,14 @@ use clap::Parser;
 use northstar_headless::{cli, exit, output};
 use std::process::ExitCode;
 
+/// Benchmarks count allocations with it; off, it costs one load an allocation.
+#[global_allocator]
+static ALLOCATOR: northstar_bench::alloc::Counting = northstar_bench::alloc::Counting::new();
+
 fn main() -> ExitCode {
+    if let Some(code) = northstar_bench::worker::run_if_asked() {
+        return code;
+    }
     exit::install_panic_report();
     let cli = cli::Cli::parse();
     let mut out = output::Out::stdout();
