@@ -191,7 +191,7 @@ impl Pager {
     fn load(&self, pointer: Pointer, want: Want) -> Result<PageRef<'_>> {
         if pointer.page.get() < 2 || pointer.page.get() >= self.page_count() {
             let expected = format_args!("a page of 2 to {}", self.page_count());
-            let corrupt = Corrupt::page(pointer.page, "PAGE-7", expected, pointer.page);
+            let corrupt = Corrupt::page(pointer.page, "TREE-5", expected, pointer.page);
             return Err(self.named(corrupt));
         }
         let page = match self.pool.acquire(Need::Budget) {

@@ -118,7 +118,7 @@ impl Allocator {
         };
         allocator.space.page_count = page_count;
         allocator.space.used = vec![u64::MAX; (page_count / 64) as usize];
-        if page_count % 64 != 0 {
+        if !page_count.is_multiple_of(64) {
             allocator.space.used.push((1 << (page_count % 64)) - 1);
         }
         allocator
@@ -345,7 +345,7 @@ mod tests {
         let mut allocator = allocator(2);
         for birth in 1..50_000 {
             let page = allocator.alloc(TxnId::new(birth)).unwrap();
-            if birth % 100 != 0 {
+            if !birth.is_multiple_of(100) {
                 allocator.free(Run { page, count: 1 });
             }
         }

@@ -1,7 +1,7 @@
 //! The write set of one edit: pages it made, pages it no longer needs.
 //!
-//! Called by `tree` and by `db::checkpoint` for its chains. Keeps PAGE-1: a page of another
-//! transaction, and a page that was spilled, is copied and never written in place (crash rule 9).
+//! Called by `tree` and by `db::checkpoint` for its chains. Keeps CRASH-9: a page of another
+//! transaction, and a page that was spilled, is copied and never written in place.
 //! Spills happen in [`Edit::make_room`] only, so that pages do not freeze under an operation.
 
 use super::frame::{Need, Owner};

@@ -59,7 +59,7 @@ impl Epochs {
                 HINT.with(|cell| cell.set(hint));
                 return running;
             }
-            if hint % SLOTS == 0 {
+            if hint.is_multiple_of(SLOTS) {
                 std::thread::yield_now();
             }
         }

@@ -90,13 +90,6 @@ struct Spare {
     hand: u32,
 }
 
-/// What a page's word says to somebody outside the frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Resident {
-    pub(super) frame: u32,
-    pub(super) state: State,
-}
-
 /// All frames and the translation from page ids to them.
 pub(super) struct Pool {
     region: Region,
@@ -187,12 +180,6 @@ impl Pool {
 
     pub(super) fn new_owner(&self) -> Owner {
         Owner { number: self.next_owner.fetch_add(1, Ordering::Relaxed) }
-    }
-
-    /// Where `page` is, at this moment.
-    pub(super) fn resident_page(&self, page: PageId) -> Option<Resident> {
-        let word = self.table.load(page);
-        word.state().map(|state| Resident { frame: word.frame(), state })
     }
 
     /// A frame for exclusive use, an evicted one if need be. `None` when all are unwritten or

@@ -108,7 +108,7 @@ impl Table {
         let words = FIRST << chunk.saturating_sub(1);
         let Some(fresh) = zeroed(words as usize) else { return false };
         // Another thread may have been faster; its chunk is as good.
-        let _ = lock.set(fresh);
+        lock.get_or_init(|| fresh);
         true
     }
 

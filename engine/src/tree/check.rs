@@ -1,7 +1,7 @@
 //! The invariants of one tree, all of them: for `verify` and for the simulator after each crash.
 //!
 //! Called by `db::verify` and tests. Checks TREE-1 (depth), TREE-2 (keys inside the bounds of their
-//! parents), TREE-4 (key count), TREE-5 (one way to each page), OVF-4, and every node by itself again,
+//! parents), TREE-3 (key count), TREE-4 (one way to each page), OVF-5, and every node by itself again,
 //! since pages that were never written were never loaded. Cost: every page is read.
 
 use super::path::top;
@@ -67,7 +67,7 @@ pub fn check(
     let rows = check.checked.rows;
     if whole && rows != root.key_count {
         let expected = format_args!("{} rows", root.key_count);
-        (check.problem)(Corrupt::page(root.root.page, "TREE-4", expected, rows).into());
+        (check.problem)(Corrupt::page(root.root.page, "TREE-3", expected, rows).into());
     }
     check.checked
 }
@@ -78,7 +78,7 @@ impl Check<'_, '_> {
         let run = Run { page: pointer.page, count };
         if self.seen.set_used(run) {
             let expected = "a page that is reached on one way only";
-            return Err(Corrupt::page(run.page, "TREE-5", expected, "a second way").into());
+            return Err(Corrupt::page(run.page, "TREE-4", expected, "a second way").into());
         }
         self.checked.pages += u64::from(count);
         (self.page)(run);

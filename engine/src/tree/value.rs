@@ -1,6 +1,6 @@
 //! Keys and values of a leaf, and values that have pages of their own.
 //!
-//! Called by the rest of `tree`. Keeps OVF-4: extents of a value add up to its length, and every
+//! Called by the rest of `tree`. Keeps OVF-5: extents of a value add up to its length, and every
 //! page adds to it, so that no chain of extents goes on for ever.
 
 use crate::error::{Corrupt, Result};
@@ -154,7 +154,7 @@ pub(super) fn each_page(
 
 fn wrong_length(id: PageId, descriptor: ValueDescriptor) -> crate::Error {
     let expected = format_args!("extents of {} bytes in all", descriptor.total_bytes);
-    Corrupt::page(id, "OVF-4", expected, "another length").into()
+    Corrupt::page(id, "OVF-5", expected, "another length").into()
 }
 
 /// Writes a long value into new extents. May freeze pages of the edit, so it comes before any page

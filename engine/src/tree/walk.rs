@@ -1,6 +1,6 @@
 //! Visits every page of a tree: to rebuild the free space, to copy, to count.
 //!
-//! Called by `db`. Iterative; a page that is reached twice ends the walk with TREE-5, so that a hostile
+//! Called by `db`. Iterative; a page that is reached twice ends the walk with TREE-4, so that a hostile
 //! tree cannot send it round. Cost: every internal node and leaf is read, of a long value the first
 //! page of each extent.
 
@@ -62,5 +62,5 @@ pub fn walk(view: View<'_>, root: &TreeRoot, visit: &mut dyn FnMut(Visit) -> boo
 
 fn reached_twice(pointer: Pointer) -> crate::Error {
     let expected = "a page that is reached on one way only";
-    Corrupt::page(pointer.page, "TREE-5", expected, "a second way").into()
+    Corrupt::page(pointer.page, "TREE-4", expected, "a second way").into()
 }

@@ -1,6 +1,6 @@
 //! A tree being changed: an edit and the root it has come to.
 //!
-//! Called by `txn::write` and by recovery. Keeps PAGE-1 through [`Edit`]. Cost: one page copy per
+//! Called by `txn::write` and by recovery. Keeps CRASH-9 through [`Edit`]. Cost: one page copy per
 //! level for the first change below it, none for further ones; a change next to the last one needs
 //! no descent (the finger).
 

@@ -264,7 +264,7 @@ impl<'a> Node<'a> {
     /// What of `key` is behind the prefix, or how `key` compares with the keys here when it does not
     /// start with it.
     #[inline]
-    fn behind_prefix<'k>(self, key: &'k [u8]) -> Result<&'k [u8], Ordering> {
+    fn behind_prefix(self, key: &[u8]) -> Result<&[u8], Ordering> {
         let prefix = self.prefix();
         // A key that is the front of the prefix is less, which is what comparing says too.
         key.strip_prefix(prefix).ok_or_else(|| key.cmp(prefix))

@@ -1,7 +1,7 @@
 //! Underfull nodes after removals: joined with a neighbour where both fit one page, dropped when
 //! empty; the root follows.
 //!
-//! Called by the parent module. Keeps TREE-3 (no empty node). Cost: two pages looked at per level.
+//! Called by the parent module. Keeps NODE-1 (no empty node). Cost: two pages looked at per level.
 
 use super::{Turn, Writer, mutable};
 use crate::error::Result;
