@@ -155,8 +155,8 @@ fn a_full_disk_refuses_and_changes_nothing() {
     storage.inject(rule(Call::Write, "app.ns", Fault::Enospc, Repeat::Once));
     storage.inject(rule(Call::SetLen, "app.ns", Fault::Enospc, Repeat::Once));
     assert!(matches!(db.checkpoint(), Err(Error::OutOfSpace)));
-    put(&db, &[("c", "3")]);
     storage.heal();
+    put(&db, &[("c", "3")]);
     db.checkpoint().unwrap();
     assert!(db.verify().unwrap().is_clean());
     db.close().unwrap();

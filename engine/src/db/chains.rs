@@ -212,6 +212,21 @@ pub(crate) fn mark_used(free_space: &mut FreeSpace, pages: &[Run]) {
     }
 }
 
+/// Marks `pages` as free and takes free pages off the end.
+pub(crate) fn mark_free(free_space: &mut FreeSpace, pages: &[Run]) {
+    for &run in pages {
+        for page in run.page.get()..run.page.get() + u64::from(run.count) {
+            if let Some(word) = free_space.used.get_mut((page / 64) as usize) {
+                *word &= !(1 << (page % 64));
+            }
+        }
+    }
+    while free_space.page_count > 2 && !free_space.is_used(PageId::new(free_space.page_count - 1)) {
+        free_space.page_count -= 1;
+    }
+    free_space.used.truncate(free_space.page_count.div_ceil(64) as usize);
+}
+
 fn pages_of<T>(rows: &[T], per_page: usize, encode: impl Fn(&T, &mut Vec<u8>)) -> Vec<Vec<u8>> {
     let page = |rows: &[T]| {
         let mut bytes = Vec::new();

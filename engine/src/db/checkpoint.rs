@@ -195,8 +195,12 @@ impl Checkpoint<'_> {
         let retired = pipeline.retired.rows(state.txn_id);
         let roots = history.iter().map(|row| row.txn_id).chain([state.txn_id]);
         pipeline.keep(Keeper::Running(self.run), roots);
-        let free_space = core.pager.free_space(state.txn_id);
+        let mut free_space = core.pager.free_space(state.txn_id);
         drop(pipeline);
+        // The chains of other metas are theirs alone: whoever opens this one adds those it finds.
+        for slot in self.metas.needed() {
+            chains::mark_free(&mut free_space, &slot.pages);
+        }
         let written = Written::default();
         self.taken = Some(Taken {
             state,

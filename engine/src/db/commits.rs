@@ -74,6 +74,8 @@ impl From<Op<'_>> for CommitOp {
 #[derive(Debug)]
 pub struct Commits {
     stream: Option<Transactions>,
+    /// The first commit, read when the stream was opened, so that a gap shows there.
+    ready: Option<CommitRecord>,
     first: TxnId,
     last: Option<TxnId>,
     /// Keeps the log that is still to be read.
@@ -99,7 +101,14 @@ impl Commits {
             Bound::Included(id) => Some(id),
             Bound::Excluded(id) => Some(TxnId::new(id.get().saturating_sub(1))),
         };
-        let none = Self { stream: None, first, last, _pin: None, _handle: Arc::clone(handle) };
+        let none = Self {
+            stream: None,
+            ready: None,
+            first,
+            last,
+            _pin: None,
+            _handle: Arc::clone(handle),
+        };
         let durable = handle.pipeline().durable();
         if first > durable || last.is_some_and(|last| last < first) {
             return Ok(none);
@@ -109,7 +118,9 @@ impl Commits {
         let until = shared.durable_lsn();
         let Some(from) = chain.start_lsn() else { return Err(shared.not_found(first)) };
         let stream = Transactions::new(Scanner::new(chain, from)?.until(until), None);
-        Ok(Self { stream: Some(stream), _pin: pin, ..none })
+        let mut commits = Self { stream: Some(stream), _pin: pin, ..none };
+        commits.ready = commits.advance().transpose()?;
+        Ok(commits)
     }
 
     fn step(&mut self, stream: &mut Transactions) -> Result<Option<CommitRecord>> {
@@ -145,15 +156,22 @@ impl Commits {
     }
 }
 
-impl Iterator for Commits {
-    type Item = Result<CommitRecord>;
-    fn next(&mut self) -> Option<Self::Item> {
+impl Commits {
+    /// The next commit; after an error, and at the end, there is none.
+    fn advance(&mut self) -> Option<Result<CommitRecord>> {
         let mut stream = self.stream.take()?;
         let found = self.step(&mut stream).transpose();
         if matches!(found, Some(Ok(_))) {
             self.stream = Some(stream);
         }
         found
+    }
+}
+
+impl Iterator for Commits {
+    type Item = Result<CommitRecord>;
+    fn next(&mut self) -> Option<Self::Item> {
+        self.ready.take().map(Ok).or_else(|| self.advance())
     }
 }
 

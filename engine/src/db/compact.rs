@@ -50,11 +50,14 @@ pub(crate) fn compact(handle: &Arc<Handle>, shared: &Arc<Shared>) -> Result<Comp
     Ok(CompactReport { bytes_before, bytes_after: shared.file.len()?, pages_moved })
 }
 
-/// Until both metas name the newest state, old places are still named.
+/// Two checkpoints until no meta names an old place any more, and two until no meta counts the pages
+/// that became free by that.
 fn settle(handle: &Handle, shared: &Shared) -> Result<()> {
     handle.sync_all()?;
-    shared.checkpoint_now()?;
-    shared.checkpoint_now()
+    for _ in 0..4 {
+        shared.checkpoint_now()?;
+    }
+    Ok(())
 }
 
 /// Moves pages from behind the place where the file would end if it had no holes.

@@ -31,8 +31,20 @@ pub(crate) fn create(options: &Options, place: &Place, path: &Path) -> Result<()
     let temporary = beside(path, ".new");
     let file = claim(place, &temporary, path)?;
     if place.storage.exists(path)? {
-        return remove(place, &temporary);
+        return place.storage.unlink(&temporary);
     }
+    let made = fill(options, place, path, file.as_ref());
+    if made.is_err() {
+        // Best effort: what stays behind is cleared away by the next creation.
+        place.storage.unlink(&temporary).ok();
+        return made;
+    }
+    place.storage.rename_new(&temporary, path)?;
+    place.sync_directory(path)
+}
+
+/// Makes the log, then both slots in the temporary file, and everything durable.
+fn fill(options: &Options, place: &Place, path: &Path, file: &dyn File) -> Result<()> {
     let paths = LogPaths::of_database(path);
     clear_log(place, &paths)?;
     let uuid = draw_uuid(place);
@@ -53,8 +65,6 @@ pub(crate) fn create(options: &Options, place: &Place, path: &Path) -> Result<()
         file.write_at(meta.to_page().as_slice(), sequence * PAGE_BYTES as u64)?;
     }
     file.sync(SyncKind::Full)?;
-    place.sync_directory(path)?;
-    place.storage.rename_new(&temporary, path)?;
     place.sync_directory(path)
 }
 
@@ -177,10 +187,6 @@ fn draw_uuid(place: &Place) -> FileUuid {
             return FileUuid(bytes);
         }
     }
-}
-
-fn remove(place: &Place, path: &Path) -> Result<()> {
-    place.storage.unlink(path)
 }
 
 /// `path` with `suffix` behind its name.
