@@ -150,8 +150,22 @@ impl std::fmt::Debug for App {
 
 const SUMMARY: &str = "summary";
 const WATCH: &str = "watch";
+const CRASH: &str = "crash";
 const REFERRERS: &str = "referrers";
 const SURVEY: &str = "survey";
+
+#[derive(Debug)]
+struct CrashWorker;
+
+impl Job for CrashWorker {
+    fn name(&self) -> String {
+        "crash".to_owned()
+    }
+
+    fn run(self: Box<Self>, _: &mut crate::runtime::jobs::Desk<'_>) -> Result<Data, String> {
+        panic!("asked to crash");
+    }
+}
 
 impl App {
     /// An application that looks at the file described by `summary`, which may be empty yet.
@@ -211,6 +225,14 @@ impl App {
         out
     }
 
+    /// A job that panics: its error must become a card, and nothing else.
+    pub fn crash_worker(&mut self) -> Cmd {
+        let key = JobKey { owner: Owner::App, slot: CRASH };
+        let mut out = Vec::new();
+        self.launch(key.owner, key.slot, Box::new(CrashWorker), &mut out);
+        out.remove(0)
+    }
+
     /// The screen in front.
     pub fn current(&self) -> ScreenId {
         self.current
@@ -219,6 +241,11 @@ impl App {
     /// Whether a job is under way or the screen in front still waits for one.
     pub fn is_busy(&self) -> bool {
         !self.running.is_empty()
+    }
+
+    /// Where we are, as a person would write it.
+    pub fn place_text(&self) -> String {
+        self.place().to_string()
     }
 
     /// The screen in front, as lines of text.

@@ -1,5 +1,6 @@
 //! The command line of `northstar`.
 
+use crate::runtime::Crash;
 use crate::screens::ScreenId;
 use crate::theme::Palette;
 use clap::Parser;
@@ -40,6 +41,9 @@ pub struct Cli {
     /// Draw with ASCII characters only.
     #[arg(long)]
     pub ascii: bool,
+    /// Panic after the first frame (`ui`, `worker`): shows that the terminal survives it.
+    #[arg(long, hide = true, value_parser = crash, value_name = "WHERE")]
+    pub crash: Option<Crash>,
     /// Leave the mouse to the terminal.
     #[arg(long)]
     pub no_mouse: bool,
@@ -54,6 +58,14 @@ fn screen(name: &str) -> Result<ScreenId, String> {
 
 fn palette(name: &str) -> Result<Palette, String> {
     Palette::from_name(name).ok_or_else(|| "dark, light, high-contrast or mono".to_owned())
+}
+
+fn crash(name: &str) -> Result<Crash, String> {
+    match name {
+        "ui" => Ok(Crash::Ui),
+        "worker" => Ok(Crash::Worker),
+        _ => Err("ui or worker".to_owned()),
+    }
 }
 
 fn size(text: &str) -> Result<(u16, u16), String> {

@@ -8,10 +8,14 @@
 //! The end is what a power cut leaves: the files are copied while the database is open, then a record
 //! that was being written is put behind the copy's log, as far as it got.
 
+use northstar_engine::disk::clock::ManualClock;
+use northstar_engine::disk::entropy::SeededEntropy;
+use northstar_engine::disk::file::RealStorage;
 use northstar_engine::{Db, Durability, Error, History, LogRetention, Options, Result, WriteTxn};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const CHARACTERS: &str = include_str!("../../assets/unicode/characters.tsv");
 const BLOCKS: &str = include_str!("../../assets/unicode/blocks.tsv");
@@ -23,6 +27,8 @@ const BATCH_ROWS: usize = 1500;
 const CHECKPOINT_EVERY: usize = 9;
 /// Past states kept openable.
 const HISTORY: u64 = 6;
+/// Every demo database is the same, byte for byte: lessons and pictures may name its pages.
+const SEED: u64 = 2026;
 /// What a torn write got to disk: whole sectors.
 const SECTOR: usize = 512;
 
@@ -56,7 +62,13 @@ pub fn build() -> Result<Demo> {
         .history(History::Last(HISTORY))
         .log_retention(LogRetention::All)
         .durability(Durability::Eventual)
-        .open(&built)?;
+        .background(false)
+        .open_on(
+            Arc::new(RealStorage::new()),
+            Arc::new(SeededEntropy::new(SEED)),
+            Arc::new(ManualClock::new()),
+            &built,
+        )?;
     fill(&db)?;
     cut_power(&db, &built, &demo.path())?;
     db.close()?;
@@ -128,10 +140,18 @@ fn fill(db: &Db) -> Result<()> {
     commits.one(|write| write.del_range("list/01D000".."list/01E000").map(|_| ()))?;
     commits.checkpoint()?;
     // A tail that only the log holds.
-    for note in ["first look", "second look", "last word before the lights went out"] {
-        commits.one(|write| write.put(format!("note/{note}"), "written after the checkpoint"))?;
+    for note in ["first look", "second look"] {
+        commits.tail(|write| write.put(format!("note/{note}"), "written after the checkpoint"))?;
     }
-    Ok(())
+    commits.tail(|write| {
+        write.put(
+            "char/01F600",
+            "{\"name\":\"GRINNING FACE\",\"category\":\"So\",\"since\":\"6.1\",\"seen\":1}",
+        )?;
+        write.del("note/first look").map(|_| ())
+    })?;
+    commits.tail(|write| write.del_range("alias/00FE00".."alias/00FE10").map(|_| ()))?;
+    commits.tail(|write| write.put("note/last word", "then the lights went out"))
 }
 
 /// Versions of Unicode, oldest first.
@@ -204,6 +224,13 @@ impl Commits<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// A commit that no checkpoint follows.
+    fn tail(&mut self, work: impl FnOnce(&mut WriteTxn) -> Result<()>) -> Result<()> {
+        let mut write = self.db.begin_write()?;
+        work(&mut write)?;
+        write.commit().map(|_| ())
     }
 
     fn one(&mut self, work: impl FnOnce(&mut WriteTxn) -> Result<()>) -> Result<()> {

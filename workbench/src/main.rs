@@ -50,7 +50,7 @@ fn look_at(cli: &Cli, path: &Path) -> Result<ExitCode> {
     }
     terminal::install_panic_hook();
     let pool = Pool::new(path.to_owned());
-    match runtime::run(app, pool, !cli.no_mouse)? {
+    match runtime::run(app, pool, !cli.no_mouse, cli.crash)? {
         Quit::Asked => Ok(ExitCode::SUCCESS),
         Quit::Signal(signal) => Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))),
         Quit::Lost(why) => Err(eyre!("the terminal can no longer be read: {why}")),

@@ -14,6 +14,15 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use terminal::Terminal;
 
+/// A crash that was asked for: tests of the ways out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// The thread that draws panics after the first frame.
+    Ui,
+    /// A job panics.
+    Worker,
+}
+
 /// How often the loop wakes by itself: to look whether the file has changed.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -21,7 +30,7 @@ const TICK: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// The terminal cannot be read or written.
-pub fn run(mut app: App, mut pool: Pool, mouse: bool) -> io::Result<Quit> {
+pub fn run(mut app: App, mut pool: Pool, mouse: bool, crash: Option<Crash>) -> io::Result<Quit> {
     let (sender, receiver) = mpsc::channel();
     pool.start(&sender);
     events::watch_signals(sender.clone())?;
@@ -31,6 +40,11 @@ pub fn run(mut app: App, mut pool: Pool, mouse: bool) -> io::Result<Quit> {
     commands.extend(app.update(Msg::Resize(width, height)));
     terminal.draw(|buffer| app.draw(buffer))?;
     events::watch_input(sender)?;
+    match crash {
+        Some(Crash::Ui) => panic!("asked to crash"),
+        Some(Crash::Worker) => commands.push(app.crash_worker()),
+        None => {}
+    }
     let mut next_tick = Instant::now() + TICK;
     loop {
         for command in std::mem::take(&mut commands) {

@@ -65,6 +65,19 @@ impl ScreenId {
         Self::ALL.iter().copied().find(|screen| screen.name() == name)
     }
 
+    /// Whether it shows the file alone: nothing of this machine, this moment or chance.
+    pub const fn is_deterministic(self) -> bool {
+        match self {
+            Self::Map
+            | Self::Page
+            | Self::Tree
+            | Self::Rows
+            | Self::Metas
+            | Self::Log
+            | Self::Problems => true,
+        }
+    }
+
     /// The screen of a number key, `1` to `9`, then `0`.
     pub fn from_digit(digit: char) -> Option<Self> {
         let digit = usize::try_from(digit.to_digit(10)?).ok()?;

@@ -60,7 +60,8 @@ impl App {
             right.push((Role::Bad, format!("✗{} {}", errors, if narrow { "" } else { "bad" })));
         }
         if warnings > 0 {
-            right.push((Role::Warn, format!("!{warnings}")));
+            let noun = if narrow { "" } else { " notes" };
+            right.push((Role::Warn, format!("!{warnings}{noun}")));
         }
         if summary.checked && errors == 0 && warnings == 0 {
             right.push((Role::Good, "✓".to_owned()));

@@ -130,24 +130,13 @@ fn a_stale_result_is_dropped() {
 
 #[test]
 fn a_panicking_job_becomes_an_error_and_the_screen_lives_on() {
-    #[derive(Debug)]
-    struct Explodes;
-    impl Job for Explodes {
-        fn name(&self) -> String {
-            "explode".to_owned()
-        }
-        fn run(self: Box<Self>, _: &mut crate::runtime::jobs::Desk<'_>) -> Result<Data, String> {
-            panic!("boom\u{1b}[31m");
-        }
-    }
     let (_directory, path) = file(&[0; 100_000]);
     let mut app = app(&path);
     print::start(&mut app, &path, SIZE);
-    let mut out = Vec::new();
-    app.launch(Owner::App, SURVEY, Box::new(Explodes), &mut out);
-    print::settle(&mut app, &path, out);
+    let command = app.crash_worker();
+    print::settle(&mut app, &path, vec![command]);
     let shown = print::characters(&print::frame(&app, SIZE)).join("\n");
-    assert!(shown.contains("boom\\x1b"), "the card says what happened, escaped:\n{shown}");
+    assert!(shown.contains("a bug in northstar: asked to crash"), "{shown}");
     print::press(&mut app, &path, "2", SIZE).expect("a key");
     assert_eq!(app.current, ScreenId::Page);
 }

@@ -74,7 +74,8 @@ impl LogScreen {
 
     /// Visible rows: the records, and the tail when there is something to say of it.
     fn len(&self) -> usize {
-        self.shown.len() + usize::from(self.tail.is_some())
+        let segments = self.log.as_ref().map_or(0, |log| log.segments.len());
+        self.shown.len() + usize::from(self.tail.is_some() && segments > 0)
     }
 
     fn selected(&self) -> Option<&RecordView> {

@@ -156,14 +156,19 @@ impl MapScreen {
     fn lay_out(&self, total: usize, width: u16, height: u16) -> Grid {
         let room = usize::from(width.saturating_sub(LABEL)).max(1);
         let height_rows = usize::from(height).max(1);
-        // The narrowest grid that needs no scrolling, else the widest that fits.
-        let fits = [8_usize, 16, 32, 64, 128, 256].into_iter().filter(|columns| *columns <= room);
-        let columns = fits
-            .clone()
-            .find(|columns| total.div_ceil(*columns) <= height_rows)
-            .or_else(|| fits.clone().next_back())
-            .unwrap_or(room);
-        let cell = u16::try_from((room / columns).clamp(1, 3)).unwrap_or(1);
+        // Wide cells when everything fits that way, else as many pages as there is room for.
+        let widest = |cell: usize| {
+            [256, 128, 64, 32, 16, 8]
+                .into_iter()
+                .find(|columns| columns * cell <= room)
+                .unwrap_or(1)
+        };
+        let cell = [3, 2]
+            .into_iter()
+            .find(|cell| total.div_ceil(widest(*cell)) <= height_rows)
+            .unwrap_or(1);
+        let columns = widest(cell);
+        let cell = u16::try_from(cell).unwrap_or(1);
         let rows = total.div_ceil(columns);
         let row = usize::try_from(self.selected).unwrap_or(0) / columns;
         let mut top = self.grid.get().top.min(rows.saturating_sub(height_rows));

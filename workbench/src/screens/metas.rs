@@ -194,7 +194,8 @@ impl Component for MetasScreen {
         let side_by_side = width >= 120;
         let half = if side_by_side { width / 2 } else { width };
         let rules = u16::try_from(judgement.rules.len()).unwrap_or(u16::MAX).saturating_add(1);
-        let table = if side_by_side { height.saturating_sub(y) } else { rules.min(height / 2) };
+        let room = height.saturating_sub(y);
+        let table = if side_by_side { room } else { rules.min(room.saturating_sub(4)) };
         draw_rules(judgement, &mut painter.part(1, y, half.saturating_sub(2), table));
         let (x, top) = if side_by_side { (half, y) } else { (1, y + table + 1) };
         let mut fields =

@@ -144,7 +144,9 @@ impl Component for ProblemsScreen {
             painter.put(3, y, problem.rule, role);
             painter.put(12, y, &problem.place.to_string(), Role::Link);
             let found = Printable::capped(&problem.found, 200);
-            painter.put(28, y, found.as_str(), Role::Text);
+            let expected = Printable::capped(&problem.expected, 200);
+            let what = format!("{}, expected {}", found.as_str(), expected.as_str());
+            painter.put(28, y, &what, Role::Text);
             if at == self.cursor.at {
                 painter.mark(0, y, width, 1, Role::Selected);
                 painter.put(0, y, "▌", Role::Selected);

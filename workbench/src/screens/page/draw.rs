@@ -307,7 +307,9 @@ fn draw_explain(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_
                 );
             }
         }
-        say(Role::Text, &field.meaning);
+        if field.meaning != field.name {
+            say(Role::Text, &field.meaning);
+        }
         if let Some(link) = &field.link {
             say(Role::Link, &link_text(link));
         }

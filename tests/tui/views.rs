@@ -1,0 +1,188 @@
+//! Every screen on the demo database and on damaged copies, as text, and as a grid of styles.
+//!
+//! The demo database is the same byte for byte, so what is drawn is too. Snapshots live in
+//! `goldens/tui/WxH`; `INSTA_UPDATE=always cargo test -p northstar --test tui_views` blesses them.
+
+use northstar_workbench::app::App;
+use northstar_workbench::demo::{self, Demo};
+use northstar_workbench::keymap::Keymap;
+use northstar_workbench::model::summary::Summary;
+use northstar_workbench::place::{At, Place};
+use northstar_workbench::print;
+use northstar_workbench::screens::ScreenId;
+use northstar_workbench::theme::{Look, Palette};
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (160, 50)];
+
+/// One demo database for all tests of this process.
+fn demo() -> &'static Demo {
+    static DEMO: OnceLock<Demo> = OnceLock::new();
+    DEMO.get_or_init(|| demo::build().expect("the demo database is built"))
+}
+
+fn app(path: &Path, screen: ScreenId, palette: Palette, size: (u16, u16)) -> App {
+    let look = Look { palette, ascii: false };
+    let place = Some(Place::new(screen, At::Here));
+    let mut app = App::new(look, Keymap::default(), Summary::unread(path), place);
+    print::start(&mut app, path, size);
+    app
+}
+
+fn snapshot(name: &str, size: (u16, u16), text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../goldens/tui");
+    settings.set_snapshot_path(root.join(format!("{}x{}", size.0, size.1)));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// A letter for each style, so that a change of colours is a change of text.
+fn styles(buffer: &Buffer) -> String {
+    let mut names: Vec<(Color, Color, Modifier)> = Vec::new();
+    let mut out = String::new();
+    for y in buffer.area.top()..buffer.area.bottom() {
+        let mut line = String::new();
+        for x in buffer.area.left()..buffer.area.right() {
+            let cell = buffer.cell((x, y)).expect("inside");
+            let style = (cell.fg, cell.bg, cell.modifier);
+            if style == (Color::Reset, Color::Reset, Modifier::empty()) {
+                line.push(' ');
+                continue;
+            }
+            let at = names.iter().position(|known| *known == style).unwrap_or_else(|| {
+                names.push(style);
+                names.len() - 1
+            });
+            line.push(char::from(b'a' + u8::try_from(at).expect("few styles")));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    for (at, style) in (b'a'..).zip(&names) {
+        out.push_str(&format!("{}: {style:?}\n", char::from(at)));
+    }
+    out
+}
+
+/// Screens that show bytes of the file and nothing of this machine.
+fn screens() -> impl Iterator<Item = ScreenId> {
+    ScreenId::ALL.iter().copied().filter(|id| id.is_deterministic())
+}
+
+#[test]
+fn every_screen_on_the_demo() {
+    for size in SIZES {
+        for screen in screens() {
+            let app = app(&demo().path(), screen, Palette::Dark, size);
+            let text = print::characters(&print::frame(&app, size)).join("\n");
+            snapshot(&format!("demo_{}", screen.name()), size, &text);
+        }
+    }
+}
+
+#[test]
+fn styles_carry_the_same_meaning_in_every_palette() {
+    let size = (80, 24);
+    for palette in [Palette::Dark, Palette::Mono] {
+        for screen in [ScreenId::Map, ScreenId::Page, ScreenId::Metas] {
+            let app = app(&demo().path(), screen, palette, size);
+            let text = styles(&print::frame(&app, size));
+            snapshot(&format!("style_{}_{}", palette.name(), screen.name()), size, &text);
+        }
+    }
+}
+
+/// A copy of the demo with one byte of a leaf flipped, and the page.
+fn damaged() -> (tempfile::TempDir, PathBuf, u64) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("demo.ns");
+    let source = demo().path();
+    for entry in std::fs::read_dir(source.parent().expect("a parent")).expect("a listing") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), directory.path().join(entry.file_name())).expect("a copy");
+    }
+    let app = app(&path, ScreenId::Rows, Palette::Dark, (80, 24));
+    let leaf = app.json()["rows"][3]["row"]["leaf"]["page"].as_u64().expect("a leaf's page");
+    let mut bytes = std::fs::read(&path).expect("the copy is read");
+    let at = usize::try_from(leaf * 16384 + 12_000).expect("an offset");
+    bytes[at] ^= 0x10;
+    std::fs::write(&path, bytes).expect("the copy is written");
+    (directory, path, leaf)
+}
+
+#[test]
+fn damage_is_shown_where_it_is() {
+    let (_directory, path, leaf) = damaged();
+    let size = (100, 30);
+    let problems = app(&path, ScreenId::Problems, Palette::Dark, size).text().join("\n");
+    assert!(problems.contains(&format!("page {leaf}: PAGE-3")), "{problems}");
+    let rows = app(&path, ScreenId::Rows, Palette::Dark, size).text().join("\n");
+    assert!(rows.contains(&format!("rows missing: p{leaf}")), "{rows}");
+    let map = print::frame(&app(&path, ScreenId::Map, Palette::Dark, size), size);
+    assert!(print::characters(&map).join("\n").contains('✗'));
+    let mut page = app(&path, ScreenId::Map, Palette::Dark, size);
+    // Orphans are problems too; the damaged leaf is among the first few.
+    for _ in 0..8 {
+        print::press(&mut page, &path, "]", size).expect("a key");
+        if page.place_text() == format!("map p{leaf}") {
+            break;
+        }
+    }
+    print::press(&mut page, &path, "enter", size).expect("a key");
+    let shown = print::characters(&print::frame(&page, size)).join("\n");
+    assert!(shown.contains(&format!("p{leaf} leaf")), "{shown}");
+    assert!(shown.contains("✗ checksum: stored"), "{shown}");
+}
+
+#[test]
+fn a_key_is_followed_from_the_log_to_its_byte() {
+    let size = (120, 40);
+    let path = demo().path();
+    let mut app = app(&path, ScreenId::Log, Palette::Dark, size);
+    // The newest commit, its first operation, the tree's look-up, then the leaf.
+    print::press(&mut app, &path, "enter enter", size).expect("keys");
+    assert_eq!(app.current(), ScreenId::Tree);
+    let text = app.text().join("\n");
+    assert!(text.contains("look-up \"note/"), "{text}");
+    assert!(text.contains("not there"), "the pages do not have it yet: {text}");
+}
+
+#[test]
+fn the_demo_ends_as_after_a_power_cut() {
+    let size = (120, 40);
+    let log = app(&demo().path(), ScreenId::Log, Palette::Dark, size);
+    let json = log.json();
+    assert_eq!(json["tail"]["kind"], "torn", "{}", json["tail"]);
+    let problems = app(&demo().path(), ScreenId::Problems, Palette::Dark, size);
+    let report = &problems.json()["report"];
+    let errors = report["problems"].as_array().expect("a list");
+    let bad = errors.iter().filter(|problem| problem["severity"] == "error").count();
+    assert_eq!(bad, 0, "a power cut damages nothing: {report:#}");
+    let map = app(&demo().path(), ScreenId::Map, Palette::Dark, size).json();
+    for state in ["live", "free", "kept"] {
+        let pages = map["pages"].as_array().expect("pages");
+        let some = pages.iter().any(|page| page["state"] == state);
+        assert!(some, "some page is {state}");
+    }
+}
+
+#[test]
+fn any_size_draws_the_demo() {
+    for screen in screens() {
+        let mut app = app(&demo().path(), screen, Palette::Dark, (80, 24));
+        for width in [0, 1, 2, 3, 5, 8, 13, 39, 40, 41, 60, 76, 99, 100, 143, 144, 300] {
+            for height in [0, 1, 2, 3, 9, 10, 11, 24, 100] {
+                let frame = print::frame(&app, (width, height));
+                assert_eq!((frame.area.width, frame.area.height), (width, height));
+            }
+        }
+        print::press(&mut app, &demo().path(), "j j pagedown end k pageup home", (300, 100))
+            .expect("keys");
+        print::frame(&app, (41, 11));
+    }
+}
