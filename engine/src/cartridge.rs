@@ -19,6 +19,9 @@ mod map;
 pub mod prefix_counts;
 mod staleness;
 
+#[cfg(test)]
+mod tests;
+
 pub use build::{BuildReport, BuildRequest, Route, build, build_bytes};
 pub use file::{CARTRIDGE_MAGIC, Cartridge, CartridgeHeader, SectionEntry, SectionInfo};
 pub use keeper::{Keeper, KeeperState};

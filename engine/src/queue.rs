@@ -21,6 +21,9 @@ mod settle;
 mod stats;
 mod verify;
 
+#[cfg(test)]
+mod tests;
+
 pub use claim::{Claim, ClaimRequest};
 pub use row::{State, Task};
 pub use settle::{Failure, Settled};
