@@ -126,10 +126,9 @@ pub(super) fn commit_of(db: &Db, txn: TxnId) -> Result<Option<CommitRecord>> {
     if txn == TxnId::GENESIS {
         return Ok(None);
     }
-    match db.commits(txn..=txn) {
-        Ok(mut commits) => commits.next().transpose(),
+    match db.commits(txn..=txn).and_then(|mut commits| commits.next().transpose()) {
         Err(Error::SnapshotNotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
+        found => found,
     }
 }
 

@@ -48,11 +48,12 @@ impl Keeper {
         let path = path.into();
         let stop = Arc::new(AtomicBool::new(false));
         let state = Arc::new(Mutex::new(KeeperState::default()));
+        // Before the first build: a commit during it is looked at again, and none is missed.
+        let mut seen = TxnId::new(db.stats().durable_txn);
         let first = rebuild_if_stale(&db, &kind, &path, &policy, None)?;
         note(&state, Ok(first));
         let (stopped, shared) = (Arc::clone(&stop), Arc::clone(&state));
         let watch = move || {
-            let mut seen = TxnId::new(db.stats().durable_txn);
             while !stopped.load(Ordering::Relaxed) {
                 let outcome = wait_and_rebuild(&db, &kind, &path, &policy, &mut seen);
                 let failed = outcome.is_err();

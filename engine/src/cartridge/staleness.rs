@@ -153,6 +153,7 @@ pub fn staleness<T: CartridgeType>(
     Ok(Staleness { built_at, now_at, reasons })
 }
 
+/// The commits since that touched a key the type reads, or that nobody can tell.
 fn input_change<T: CartridgeType>(
     db: &Db,
     kind: &T,
@@ -160,20 +161,21 @@ fn input_change<T: CartridgeType>(
     now_at: TxnId,
 ) -> Result<Option<Reason>> {
     let prefixes = kind.prefixes();
-    let commits = match db.commits(built_at.next()..=now_at) {
-        Ok(commits) => commits,
-        Err(Error::SnapshotNotFound { .. }) => return Ok(Some(Reason::Unknown)),
-        Err(error) => return Err(error),
-    };
-    let mut change: Option<(TxnId, TxnId, u64)> = None;
-    for commit in commits {
-        let commit = commit?;
-        if commit.ops.iter().any(|op| build::touches(op, &prefixes)) {
-            let (first, _, count) = change.unwrap_or((commit.txn_id, commit.txn_id, 0));
-            change = Some((first, commit.txn_id, count + 1));
+    let touching = || -> Result<Option<Reason>> {
+        let mut change: Option<(TxnId, TxnId, u64)> = None;
+        for commit in db.commits(built_at.next()..=now_at)? {
+            let commit = commit?;
+            if commit.ops.iter().any(|op| build::touches(op, &prefixes)) {
+                let (first, _, count) = change.unwrap_or((commit.txn_id, commit.txn_id, 0));
+                change = Some((first, commit.txn_id, count + 1));
+            }
         }
+        Ok(change.map(|(first, last, commits)| Reason::InputChanged { first, last, commits }))
+    };
+    match touching() {
+        Err(Error::SnapshotNotFound { .. }) => Ok(Some(Reason::Unknown)),
+        outcome => outcome,
     }
-    Ok(change.map(|(first, last, commits)| Reason::InputChanged { first, last, commits }))
 }
 
 /// Builds the cartridge at `path` again when it is missing, unreadable or stale; what was built, or
