@@ -72,6 +72,23 @@ impl Printable {
         out.finish(beyond)
     }
 
+    /// A message: our own words, in which data may have been escaped already. The same escapes, but a
+    /// backslash stays one, so that nothing is escaped twice; for showing, not for reading back.
+    pub fn message(text: impl AsRef<str>, chars_max: usize) -> Self {
+        let mut out = Builder::new(chars_max);
+        for character in text.as_ref().chars() {
+            let fits = if character == '\\' {
+                out.push_plain(character)
+            } else {
+                out.push_char(character)
+            };
+            if !fits {
+                return out.finish(true);
+            }
+        }
+        out.finish(false)
+    }
+
     /// The escaped text.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -113,15 +130,17 @@ impl Builder {
             _ if is_deceptive(character) => {
                 self.push_escape(format_args!("\\u{{{:x}}}", character as u32))
             }
-            _ => {
-                let fits = self.reserve(1);
-                if fits {
-                    self.text.push(character);
-                    self.note_room();
-                }
-                fits
-            }
+            _ => self.push_plain(character),
         }
+    }
+
+    fn push_plain(&mut self, character: char) -> bool {
+        let fits = self.reserve(1);
+        if fits {
+            self.text.push(character);
+            self.note_room();
+        }
+        fits
     }
 
     fn push_escape(&mut self, escape: fmt::Arguments<'_>) -> bool {

@@ -131,7 +131,7 @@ fn explain(report: &Report, color: bool) -> String {
     let mut text = String::new();
     let mut last = String::new();
     for (index, cause) in report.chain().enumerate() {
-        let message = Printable::capped(cause.to_string(), 2000).into_string();
+        let message = Printable::message(cause.to_string(), 2000).into_string();
         // An error that quotes its source has said it already.
         if index == 0 {
             text.push_str(&format!("{red}error:{plain} {bold}{message}{plain}\n"));
@@ -141,7 +141,7 @@ fn explain(report: &Report, color: bool) -> String {
         last = message;
     }
     if let Some(hint) = hint_of(report) {
-        let hint = Printable::capped(hint, 2000);
+        let hint = Printable::message(hint, 2000);
         text.push_str(&format!("  hint: {hint}\n"));
     }
     text

@@ -86,3 +86,28 @@ fn completions_name_everything() {
         assert!(script.contains("skip-bad"), "{shell} does not know --skip-bad");
     }
 }
+
+#[test]
+fn bash_completes() {
+    let folder = Folder::new();
+    folder.write("script", folder.run(&["completions", "bash"]).ok().stdout);
+    let cases: &[(&[&str], &str)] = &[
+        (&["lo"], "load logdump"),
+        (&["load", "--sk"], "--skip-bad"),
+        (&["load", "a.ns", "-", "--format", "j"], "jsonl"),
+        (&["queue", "cl"], "claim"),
+        (&["completions", "z"], "zsh"),
+    ];
+    for (words, expected) in cases {
+        let driver = "source ./script; COMP_WORDS=(northstar-headless \"$@\"); COMP_CWORD=$#; \
+             _northstar__headless northstar-headless \"${COMP_WORDS[COMP_CWORD]}\" \
+             \"${COMP_WORDS[COMP_CWORD-1]}\" 2>/dev/null; echo \"${COMPREPLY[@]}\"";
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "-c", driver, "bash"]).args(*words).current_dir(folder.path(""));
+        let Ok(output) = bash.output() else {
+            println!("no bash here: not tried");
+            return;
+        };
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), *expected, "{words:?}");
+    }
+}

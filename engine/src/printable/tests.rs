@@ -57,6 +57,16 @@ fn unescape_rejects() {
     }
 }
 
+#[test]
+fn messages_are_escaped_once() {
+    let shown = Printable::new("a\x1b\\b");
+    let message = format!("no such key: {shown}\u{9b}\n");
+    let again = Printable::message(&message, 100);
+    assert_eq!(again.as_str(), r"no such key: a\x1b\\b\u{9b}\n");
+    assert_eq!(Printable::message(again.as_str(), 100), again, "twice is as once");
+    assert_eq!(Printable::message(&message, 5).as_str(), "no s…");
+}
+
 fn is_safe(text: &str) -> bool {
     text.chars().all(|c| !c.is_control() && !is_deceptive(c))
 }

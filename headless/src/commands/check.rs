@@ -135,7 +135,7 @@ fn print(out: &mut Out, path: &Path, report: &Report, cartridges: u64) -> Result
         let file = file.map_or(String::new(), |name| {
             format!("{}: ", Printable::capped(name.as_encoded_bytes(), 200))
         });
-        out.line(format_args!("{file}{}", Printable::capped(problem.to_string(), 1000)))?;
+        out.line(format_args!("{file}{}", Printable::message(problem.to_string(), 1000)))?;
     }
     if report.problems_unlisted > 0 {
         out.line(format_args!("and {} more problems", report.problems_unlisted))?;

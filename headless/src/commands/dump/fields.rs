@@ -35,7 +35,7 @@ pub(super) fn print(out: &mut Out, fields: &[FieldView], gaps: &[Gap]) -> Result
 fn field(out: &mut Out, field: &FieldView, indent: usize) -> Result<()> {
     let name =
         format!("{:indent$}{}", "", Printable::capped(&*field.name, 40), indent = indent * 2);
-    let value = Printable::capped(field.value.to_string(), VALUE_CHARS_MAX);
+    let value = Printable::message(field.value.to_string(), VALUE_CHARS_MAX);
     let meaning = Printable::capped(&*field.meaning, 300);
     let (at, bytes) = (field.range.start, field.range.len());
     if field.children.is_empty() {
@@ -45,8 +45,10 @@ fn field(out: &mut Out, field: &FieldView, indent: usize) -> Result<()> {
     }
     match &field.verdict {
         Some(verdict) if !verdict.ok => {
-            let (expected, found) =
-                (Printable::capped(&verdict.expected, 200), Printable::capped(&verdict.found, 200));
+            let (expected, found) = (
+                Printable::message(&verdict.expected, 200),
+                Printable::message(&verdict.found, 200),
+            );
             let rule = verdict.rule;
             out.line(format_args!("{:16}WRONG {rule}: expected {expected}, found {found}", ""))
         }

@@ -21,7 +21,7 @@ pub(super) fn run(source: &Source, as_json: bool, out: &mut Out) -> Result<Exit>
         let verdict = if slot.valid { "valid" } else { "not valid" };
         out.line(format_args!("slot {}, page {}: {verdict}", slot.slot.name(), slot.page))?;
         if let Some(problem) = &slot.problem {
-            out.line(format_args!("  {}", Printable::capped(problem.to_string(), 400)))?;
+            out.line(format_args!("  {}", Printable::message(problem.to_string(), 400)))?;
         }
         fields::print(out, &slot.fields, &[])?;
         out.line("")?;
@@ -33,15 +33,15 @@ pub(super) fn run(source: &Source, as_json: bool, out: &mut Out) -> Result<Exit>
     }
     table.print(out)?;
     let chosen = metas.chosen.map_or("none", |slot| slot.name());
-    out.line(format_args!("chosen: {chosen}; {}", Printable::capped(&metas.reason, 400)))?;
+    out.line(format_args!("chosen: {chosen}; {}", Printable::message(&metas.reason, 400)))?;
     Ok(Exit::Done)
 }
 
 fn shown(result: &StepResult) -> String {
     match result {
-        StepResult::Holds { found } => Printable::capped(found, 60).into_string(),
+        StepResult::Holds { found } => Printable::message(found, 60).into_string(),
         StepResult::Broken { expected, found } => {
-            let [expected, found] = [expected, found].map(|text| Printable::capped(text, 60));
+            let [expected, found] = [expected, found].map(|text| Printable::message(text, 60));
             format!("NO: {found}, not {expected}")
         }
         StepResult::NotReached => String::from("-"),

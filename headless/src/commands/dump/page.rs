@@ -39,7 +39,7 @@ pub(super) fn run(source: &Source, id: u64, as_json: bool, out: &mut Out) -> Res
         view.offset, view.bytes
     ))?;
     for problem in &view.problems {
-        out.line(format_args!("  {}", Printable::capped(problem.to_string(), 400)))?;
+        out.line(format_args!("  {}", Printable::message(problem.to_string(), 400)))?;
     }
     out.line("")?;
     fields::print(out, &view.fields, &view.gaps)?;

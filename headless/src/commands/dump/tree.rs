@@ -46,7 +46,7 @@ pub(super) fn run(
     let metas = inspect::metas(source);
     let slot = metas.chosen.and_then(|slot| metas.slots.iter().find(|view| view.slot == slot));
     let Some(root) = slot.and_then(|slot| slot.root) else {
-        let reason = Printable::capped(&metas.reason, 300);
+        let reason = Printable::message(&metas.reason, 300);
         return Err(Told::corrupt(format!("no meta slot can be used: {reason}")).into());
     };
     if !as_json {
@@ -74,7 +74,7 @@ pub(super) fn run(
                 open.extend(children.map(|pointer| (pointer, level, indent + 1)));
             }
             Err(corrupt) => {
-                let why = Printable::capped(corrupt.to_string(), 400);
+                let why = Printable::message(corrupt.to_string(), 400);
                 broken(out, pointer.page, indent, as_json, why.as_str())?;
             }
         }
@@ -113,7 +113,7 @@ fn line(out: &mut Out, view: &NodeView, indent: usize) -> Result<()> {
         indent = indent * 2
     ))?;
     for problem in &view.problems {
-        let problem = Printable::capped(problem.to_string(), 400);
+        let problem = Printable::message(problem.to_string(), 400);
         out.line(format_args!("{:indent$}  WRONG {problem}", "", indent = indent * 2))?;
     }
     Ok(())

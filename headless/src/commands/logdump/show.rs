@@ -186,16 +186,18 @@ impl<'a> Show<'a> {
         match tail {
             Tail::Clean { at } => self.out.line(format_args!("{:>12}  end of the log", at.get())),
             Tail::Torn { at, explanation, .. } => {
+                let explanation = Printable::message(explanation, 1000);
                 self.out.line(format_args!("{:>12}  torn tail: {explanation}", at.get()))
             }
             Tail::Corrupt { at, explanation, .. } => {
+                let explanation = Printable::message(explanation, 1000);
                 self.out.line(format_args!("{:>12}  WRONG {explanation}", at.get()))
             }
         }
     }
 
     fn wrong(&mut self, problem: &Corrupt) -> Result<()> {
-        self.out.line(format_args!("  WRONG {}", Printable::capped(problem.to_string(), 400)))
+        self.out.line(format_args!("  WRONG {}", Printable::message(problem.to_string(), 400)))
     }
 }
 
