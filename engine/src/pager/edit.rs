@@ -95,14 +95,18 @@ impl Edit {
         View::new(&self.pager, Some(&self.owner))
     }
 
-    /// A new page, zero behind its header.
+    /// A new page, zero behind its header; of a node, zero up to its slots, and unspecified behind.
     ///
     /// # Errors
     /// `OutOfSpace` at the greatest size of a file; `Busy` when values of other transactions hold
     /// every frame.
     pub fn alloc(&mut self, page_type: PageType, level: u8) -> Result<Pointer> {
         let pointer = self.new_single()?;
-        self.new_frame(pointer, page_type, level, |page| page[PageHeader::BYTES..].fill(0))?;
+        let end = match page_type {
+            PageType::Leaf | PageType::Internal => SLOTS_OFFSET,
+            _ => PAGE_BYTES,
+        };
+        self.new_frame(pointer, page_type, level, |page| page[PageHeader::BYTES..end].fill(0))?;
         Ok(pointer)
     }
 
@@ -328,13 +332,13 @@ impl Drop for Edit {
     }
 }
 
-/// Copies slots and live heap of a node; what is between them becomes zero.
+/// Copies slots and heap of a node. What is between them stays as the frame had it; it becomes zero
+/// when the page is written.
 fn copy_node(source: &Page, target: &mut Page) {
     let node = Node::new(source);
     let slots_end = SLOTS_OFFSET + node.count() * Slot::BYTES;
     let heap_start = node.heap_start().clamp(slots_end, PAGE_BYTES);
     target[PageHeader::BYTES..slots_end].copy_from_slice(&source[PageHeader::BYTES..slots_end]);
-    target[slots_end..heap_start].fill(0);
     target[heap_start..].copy_from_slice(&source[heap_start..]);
     debug_assert_eq!(u16::read(&target[40..]), u16::read(&source[40..]));
 }

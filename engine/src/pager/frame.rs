@@ -28,6 +28,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Frames lie at multiples of this, so that the system can back them with huge pages.
 const ALIGNMENT: usize = 2 << 20;
+/// Frames in limbo that are looked at in one go.
+const LIMBO_BATCH: usize = 2 * EVICTION_BATCH;
 /// How many pages an eviction puts out at once, so that one wait for epochs serves many.
 const EVICTION_BATCH: usize = 32;
 
@@ -190,12 +192,13 @@ impl Pool {
             if let Some(frame) = spare.free.pop() {
                 return Some(OwnedFrame { pool: self, frame });
             }
+            // Before memory that was never touched: a frame used lately is in the processor's cache.
+            if self.leave_limbo(&mut spare) {
+                continue;
+            }
             if spare.untouched < self.budget {
                 spare.untouched += 1;
                 return Some(OwnedFrame { pool: self, frame: spare.untouched - 1 });
-            }
-            if self.leave_limbo(&mut spare) {
-                continue;
             }
             if spare.limbo.iter().all(|(_, frame)| self.pins(*frame) > 0) && !self.evict(&mut spare)
             {
@@ -219,7 +222,7 @@ impl Pool {
     fn leave_limbo(&self, spare: &mut Spare) -> bool {
         let oldest = self.epochs.oldest_running();
         let before = spare.free.len();
-        for _ in 0..spare.limbo.len() {
+        for _ in 0..spare.limbo.len().min(LIMBO_BATCH) {
             let Some((epoch, frame)) = spare.limbo.pop_front() else { break };
             if epoch <= oldest && self.pins(frame) == 0 {
                 spare.free.push(frame);

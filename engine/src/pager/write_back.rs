@@ -9,6 +9,7 @@ use super::table::State;
 use super::{Pager, Run};
 use crate::error::Result;
 use crate::format::chain::{ChainHeader, entry_bytes};
+use crate::format::node::{Node, SLOTS_OFFSET, Slot};
 use crate::format::overflow::OverflowHeader;
 use crate::format::page::{PageHeader, PageType, seal_page};
 use crate::ids::{FileUuid, PageId, TxnId};
@@ -149,7 +150,16 @@ fn seal_copy(page: &mut Page, uuid: FileUuid) {
             let entries = ChainHeader::decode(rest).and_then(|head| entry_bytes(chain, head.count));
             entries.map(|bytes| ChainHeader::BYTES + bytes)
         }
-        _ => Some(PAGE_BYTES - PageHeader::BYTES),
+        _ => {
+            // The gap of a node holds what its frame held before.
+            let node = Node::new(page);
+            let slots_end = SLOTS_OFFSET + node.count() * Slot::BYTES;
+            let heap_start = node.heap_start();
+            if let Some(gap) = page.get_mut(slots_end..heap_start) {
+                gap.fill(0);
+            }
+            Some(PAGE_BYTES - PageHeader::BYTES)
+        }
     };
     let payload_bytes = payload.unwrap_or(0) as u32;
     seal_page(page, uuid, PageHeader { payload_bytes, ..header });

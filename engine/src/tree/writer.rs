@@ -184,13 +184,25 @@ impl Writer {
         let Some((mut pointer, mut level)) = top(&self.root)? else { return Ok(()) };
         let mut is_last = true;
         let view = self.edit.view();
-        while level > 0 {
-            let page = view.fetch(pointer, Want::Node { level })?;
-            let node = Node::new(&page);
+        let mut step = |page: &Page, pointer: Pointer| {
+            let node = Node::new(page);
             let index = node.find_child(key);
             self.finger.push(Turn { pointer, index, is_last });
             is_last &= index + 1 == node.count();
-            (pointer, level) = (node.child(index), level - 1);
+            node.child(index)
+        };
+        while level > 0 {
+            let reading = view.enter();
+            while level > 0
+                && let Some(page) = reading.page(pointer, Want::Node { level })?
+            {
+                (pointer, level) = (step(page, pointer), level - 1);
+            }
+            drop(reading);
+            if level > 0 {
+                let page = view.fetch(pointer, Want::Node { level })?;
+                (pointer, level) = (step(&page, pointer), level - 1);
+            }
         }
         self.finger.push(Turn { pointer, index: 0, is_last });
         Ok(())
