@@ -102,6 +102,8 @@ pub(super) struct Allocator {
     low_word: usize,
     journal: Vec<(TxnId, Run)>,
     journal_limit: usize,
+    /// The newest birth that the journal has seen.
+    newest_birth: TxnId,
     allocated: u64,
 }
 
@@ -114,6 +116,7 @@ impl Allocator {
             low_word: 0,
             journal: Vec::new(),
             journal_limit: JOURNAL_MIN,
+            newest_birth: TxnId::GENESIS,
             allocated: 0,
         };
         allocator.space.page_count = page_count;
@@ -154,10 +157,30 @@ impl Allocator {
         assert!(!twice, "a free page is handed out once: {run:?}");
         self.free_pages -= u64::from(run.count);
         self.allocated += u64::from(run.count);
+        if birth < self.newest_birth {
+            self.forget(run);
+        }
+        self.newest_birth = self.newest_birth.max(birth);
         self.journal.push((birth, run));
         if self.journal.len() > self.journal_limit {
             self.compact_journal();
         }
+    }
+
+    /// Takes `run` out of the journal: an edit that allocated it has given it back since, and an
+    /// older one (a checkpoint's, beside the writer) takes it now.
+    fn forget(&mut self, run: Run) {
+        let (start, end) = (run.page.get(), run.page.get() + u64::from(run.count));
+        let mut rest = Vec::with_capacity(self.journal.len() + 1);
+        for (birth, old) in self.journal.drain(..) {
+            let (old_start, old_end) = (old.page.get(), old.page.get() + u64::from(old.count));
+            for (from, to) in [(old_start, old_end.min(start)), (old_start.max(end), old_end)] {
+                if from < to {
+                    rest.push((birth, Run { page: PageId::new(from), count: (to - from) as u32 }));
+                }
+            }
+        }
+        self.journal = rest;
     }
 
     /// The newest entry of each page that is still used is all a later image needs.
@@ -338,6 +361,19 @@ mod tests {
         assert_eq!(allocator.alloc(three), Some(first), "a freed page is used again");
         assert!(!allocator.image(two).is_used(first), "by a later edit");
         assert!(allocator.image(three).is_used(first));
+    }
+
+    #[test]
+    fn a_page_given_back_by_a_later_edit_belongs_to_the_older_one_that_takes_it() {
+        let mut allocator = allocator(2);
+        let (one, two) = (TxnId::new(1), TxnId::new(2));
+        let given_back = allocator.alloc_run(3, two).unwrap();
+        allocator.free(given_back);
+        assert_eq!(allocator.alloc(one), Some(given_back.page));
+        let image = allocator.image(one);
+        assert!(image.is_used(given_back.page));
+        assert_eq!(image.page_count, 3);
+        assert!(allocator.image(one).is_used(given_back.page), "asked again");
     }
 
     #[test]
