@@ -9,8 +9,9 @@
 //!
 //! Called by `txn` and `db`. Bytes: `spec/commit_record_v0.md`. Keeps crash
 //! rules 12, 14, 16, 18 and 23. Cost of a durable commit: one copy of its record, one write, one
-//! fdatasync; the space was written as zeros and synced before, so a commit changes no metadata.
-//! Locks, in the order they are taken: appender, space, group.
+//! fdatasync; the space was written as zeros before, so a commit changes no metadata (the one after
+//! an extension pays a full sync instead). Locks, in the order they are taken: appender, space,
+//! next, group.
 
 mod space;
 
@@ -30,7 +31,7 @@ use crate::limits::{
     RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
 };
 use crate::sabotage::{self, Switch};
-use space::Space;
+use space::{PreparedSegment, Space};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -124,6 +125,8 @@ pub struct LogWriter {
     config: LogConfig,
     appender: Mutex<Appender>,
     space: Mutex<Space>,
+    /// The segment prepared under `.log.next`, if there is one; held while that file is touched.
+    next: Mutex<Option<PreparedSegment>>,
     /// End of the preallocated space of the active segment.
     prepared: AtomicU64,
     group: Group,
@@ -148,6 +151,9 @@ struct Port {
     current: Mutex<(Arc<dyn File>, Lsn)>,
     hook: OnceLock<Box<dyn Fn(Progress) + Send + Sync>>,
     counters: Counters,
+    /// How often the file has grown, and how many of these a full sync has covered.
+    grown: AtomicU64,
+    grown_synced: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -206,7 +212,7 @@ impl Device for Port {
         if sabotage::on(Switch::SkipLogSync) {
             return Ok(());
         }
-        self.counters.sync(&*self.current().0, SyncKind::Data)
+        self.sync_file(&*self.current().0)
     }
 
     fn announce(&self, progress: Progress) {
@@ -217,6 +223,16 @@ impl Device for Port {
 }
 
 impl Port {
+    /// Syncs the data, and the length too when it has changed since the last time.
+    fn sync_file(&self, file: &dyn File) -> Result<()> {
+        let grown = self.grown.load(Ordering::Acquire);
+        let covered = self.grown_synced.load(Ordering::Acquire) >= grown;
+        let kind = if covered { SyncKind::Data } else { SyncKind::Full };
+        self.counters.sync(file, kind)?;
+        self.grown_synced.fetch_max(grown, Ordering::AcqRel);
+        Ok(())
+    }
+
     fn current(&self) -> (Arc<dyn File>, Lsn) {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -286,6 +302,8 @@ impl LogWriter {
             unproven: false,
         };
         let writer = Self::assemble(storage, paths, uuid, config, space, appender, counters);
+        // Whoever had it open before may have extended the file and not come to sync its length.
+        count(&writer.port.grown, 1);
         Ok((writer, prepared.recovery))
     }
 
@@ -311,9 +329,12 @@ impl LogWriter {
                 current: Mutex::new((file, header.start_lsn)),
                 hook: OnceLock::new(),
                 counters,
+                grown: AtomicU64::new(0),
+                grown_synced: AtomicU64::new(0),
             },
             appender: Mutex::new(appender),
             space: Mutex::new(space),
+            next: Mutex::new(None),
             pins: Arc::default(),
         }
     }

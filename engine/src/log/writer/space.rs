@@ -11,7 +11,7 @@
 //!
 //! Part of [`super::LogWriter`]. Keeps crash rules 12, 14 and 18. A segment is full before its
 //! successor starts and is synced before that, so only the newest can have a torn tail. Cost: an
-//! extension is one write of zeros and one sync for `prepare_bytes` of log; a rotation is four syncs.
+//! extension is a write of zeros, and makes the next sync a full one; a rotation is four syncs.
 
 use super::super::segments::{LogPaths, Segment};
 use super::{Appender, Counters, LogConfig, LogWriter, Position, count, sync_dir};
@@ -34,7 +34,6 @@ const SLACK_BYTES: u64 = 64 * 1024;
 pub(super) struct Space {
     older: Vec<Segment>,
     active: Active,
-    next: Option<Prepared>,
     /// Files of the log's name that are no part of it any more.
     leftovers: Vec<PathBuf>,
 }
@@ -50,7 +49,7 @@ struct Active {
 
 /// A segment file of zeros, synced, under the name `.log.next`.
 #[derive(Debug)]
-struct Prepared {
+pub(super) struct PreparedSegment {
     file: Arc<dyn File>,
     file_bytes: u64,
     capacity: u64,
@@ -86,7 +85,7 @@ impl Space {
         storage.rename_new(&next, &paths.active())?;
         sync_dir(storage, paths, counters)?;
         let active = Active { header, path: paths.active(), file, file_bytes };
-        Ok(Self { older: Vec::new(), active, next: None, leftovers: Vec::new() })
+        Ok(Self { older: Vec::new(), active, leftovers: Vec::new() })
     }
 
     pub(super) fn open(storage: &Arc<dyn Storage>, chain: &super::Chain) -> Result<Self> {
@@ -99,7 +98,7 @@ impl Space {
         let file_bytes = file.len()?.max(HEADER_BYTES);
         let active = Active { header: newest.header, path: newest.path.clone(), file, file_bytes };
         let leftovers = chain.leftovers().to_vec();
-        Ok(Self { older: older.to_vec(), active, next: None, leftovers })
+        Ok(Self { older: older.to_vec(), active, leftovers })
     }
 
     pub(super) fn active(&self) -> (Arc<dyn File>, SegmentHeader) {
@@ -116,8 +115,7 @@ impl Space {
 
     pub(super) fn file_bytes(&self) -> u64 {
         let older: u64 = self.older.iter().map(|segment| segment.file_bytes).sum();
-        let next = self.next.as_ref().map_or(0, |next| next.file_bytes);
-        older + self.active.file_bytes + next
+        older + self.active.file_bytes
     }
 
     pub(super) fn segments(&self) -> Vec<Segment> {
@@ -188,6 +186,10 @@ impl LogWriter {
         self.space.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn next(&self) -> MutexGuard<'_, Option<PreparedSegment>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes room for `bytes` behind the appender's position.
     pub(super) fn make_room(&self, appender: &mut Appender, bytes: u64) -> Result<()> {
         let Some(needed) = appender.at.checked_add(bytes) else { return Err(Error::OutOfSpace) };
@@ -205,17 +207,16 @@ impl LogWriter {
         }
     }
 
-    /// Preallocates the active segment up to `needed` or more. A failed write leaves everything as
-    /// it was; a failed sync poisons, since records share the file.
+    /// Preallocates the active segment up to `needed` or more. When that fails everything is as it
+    /// was. The next sync of the file is a full one, since its length has changed.
     fn extend(&self, space: &mut Space, needed: u64) -> Result<()> {
         let active = &mut space.active;
         let full = HEADER_BYTES + active.header.capacity;
         let least = HEADER_BYTES + (needed - active.header.start_lsn.get());
         let step = active.file_bytes.min(self.config.prepare_bytes);
         let target = (active.file_bytes + step).max(least).min(full);
-        let counters = &self.port.counters;
-        write_zeros(&*active.file, active.file_bytes, target, counters)?;
-        counters.sync(&*active.file, SyncKind::Full).inspect_err(|_| self.poison())?;
+        write_zeros(&*active.file, active.file_bytes, target, &self.port.counters)?;
+        self.port.grown.fetch_add(1, Ordering::AcqRel);
         active.file_bytes = target;
         self.prepared.store(space.prepared_lsn().get(), Ordering::Release);
         Ok(())
@@ -223,7 +224,7 @@ impl LogWriter {
 
     /// Starts the next segment at the appender's position (rule 14).
     fn rotate(&self, space: &mut Space, appender: &Appender, bytes: u64) -> Result<()> {
-        let Prepared { file, file_bytes, capacity } = self.take_next(space, bytes)?;
+        let PreparedSegment { file, file_bytes, capacity } = self.take_next(space, bytes)?;
         let old = space.active.header;
         let counters = &self.port.counters;
         let header = header_of(
@@ -280,9 +281,9 @@ impl LogWriter {
     }
 
     /// The prepared next segment with room for `bytes`, made now if there is none.
-    fn take_next(&self, space: &mut Space, bytes: u64) -> Result<Prepared> {
+    fn take_next(&self, space: &Space, bytes: u64) -> Result<PreparedSegment> {
         let least = HEADER_BYTES.saturating_add(bytes);
-        let mut next = match space.next.take() {
+        let mut next = match self.next().take() {
             Some(next) => next,
             None => {
                 let capacity = self.next_capacity(space);
@@ -307,7 +308,7 @@ impl LogWriter {
         doubled.clamp(least, most).saturating_sub(HEADER_BYTES).max(4096)
     }
 
-    fn create_next(&self, capacity: u64, file_bytes: u64) -> Result<Prepared> {
+    fn create_next(&self, capacity: u64, file_bytes: u64) -> Result<PreparedSegment> {
         let path = self.paths.next();
         if self.storage.exists(&path)? {
             self.storage.unlink(&path)?;
@@ -323,12 +324,12 @@ impl LogWriter {
         from: u64,
         capacity: u64,
         file_bytes: u64,
-    ) -> Result<Prepared> {
+    ) -> Result<PreparedSegment> {
         let counters = &self.port.counters;
         let filled = write_zeros(&*file, from, file_bytes, counters)
             .and_then(|()| counters.sync(&*file, SyncKind::Full));
         match filled {
-            Ok(()) => Ok(Prepared { file, file_bytes, capacity }),
+            Ok(()) => Ok(PreparedSegment { file, file_bytes, capacity }),
             Err(error) => {
                 drop(file);
                 self.storage.unlink(&self.paths.next())?;
@@ -356,17 +357,24 @@ impl LogWriter {
                 return Ok(false);
             }
             self.extend(&mut space, prepared)?;
+            let file = Arc::clone(&space.active.file);
+            drop(space);
+            self.port.sync_file(&*file).inspect_err(|_| self.poison())?;
             return Ok(true);
         }
         let capacity = space.active.header.capacity;
-        if space.next.is_some()
-            || full.saturating_sub(end) > (capacity / 4).max(ahead).min(capacity / 2)
-        {
+        let soon = (capacity / 4).max(ahead).min(capacity / 2);
+        let capacity = self.next_capacity(&space);
+        drop(space);
+        if full.saturating_sub(end) > soon {
             return Ok(false);
         }
-        let capacity = self.next_capacity(&space);
+        let mut next = self.next();
+        if next.is_some() {
+            return Ok(false);
+        }
         let first = capacity.min(self.config.prepare_bytes) + HEADER_BYTES;
-        space.next = Some(self.create_next(capacity, first)?);
+        *next = Some(self.create_next(capacity, first)?);
         Ok(true)
     }
 
@@ -379,35 +387,50 @@ impl LogWriter {
         self.check_sound()?;
         let mut space = self.space();
         let keep_from = self.pins.lowest().map_or(keep_from, |pinned| pinned.min(keep_from));
-        let mut removed = 0;
-        while let Some(oldest) = space.older.first() {
-            if oldest.end.is_none_or(|end| end > keep_from) {
-                break;
-            }
-            let wanted = HEADER_BYTES + self.next_capacity(&space);
-            let oldest = space.older.remove(0);
-            if space.next.is_none() && oldest.file_bytes >= wanted {
-                space.next = Some(self.recycle(&oldest.path)?);
+        let unneeded = |segment: &Segment| segment.end.is_some_and(|end| end <= keep_from);
+        let count = space.older.iter().take_while(|segment| unneeded(segment)).count();
+        let removed: Vec<Segment> = space.older.drain(..count).collect();
+        let wanted = HEADER_BYTES + self.next_capacity(&space);
+        let mut unwanted = std::mem::take(&mut space.leftovers);
+        drop(space);
+        // Without the lock: zeroing a large segment takes a while, and commits go on meanwhile.
+        let mut next = self.next();
+        let mut outcome = Ok(());
+        for segment in removed {
+            if outcome.is_ok() && next.is_none() && segment.file_bytes >= wanted {
+                match self.recycle(&segment.path) {
+                    Ok(prepared) => *next = Some(prepared),
+                    Err(error) => {
+                        outcome = Err(error);
+                        unwanted.push(segment.path);
+                    }
+                }
             } else {
-                space.leftovers.push(oldest.path);
+                unwanted.push(segment.path);
             }
-            removed += 1;
         }
-        while let Some(path) = space.leftovers.first() {
-            if self.storage.exists(path)? {
-                self.storage.unlink(path)?;
+        drop(next);
+        while let (true, Some(path)) = (outcome.is_ok(), unwanted.first()) {
+            outcome = self.remove(path);
+            if outcome.is_ok() {
+                unwanted.remove(0);
             }
-            space.leftovers.remove(0);
         }
-        if removed > 0 {
+        self.space().leftovers = unwanted;
+        outcome?;
+        if count > 0 {
             sync_dir(&self.storage, &self.paths, &self.port.counters)?;
         }
-        Ok(removed)
+        Ok(count as u64)
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        if self.storage.exists(path)? { self.storage.unlink(path) } else { Ok(()) }
     }
 
     /// Makes an old segment the next one: renamed first, so that it is no one's log any more, then
     /// zeroed, so that what it held can never be taken for a torn tail.
-    fn recycle(&self, path: &Path) -> Result<Prepared> {
+    fn recycle(&self, path: &Path) -> Result<PreparedSegment> {
         let next = self.paths.next();
         self.storage.rename(path, &next)?;
         sync_dir(&self.storage, &self.paths, &self.port.counters)?;
@@ -424,7 +447,7 @@ impl LogWriter {
         self.sync_all()?;
         let appender = self.appender();
         let mut space = self.space();
-        if space.next.take().is_some() {
+        if self.next().take().is_some() {
             self.storage.unlink(&self.paths.next())?;
         }
         let used = HEADER_BYTES + (appender.at.get() - space.active.header.start_lsn.get());
