@@ -7,4 +7,5 @@ mod files;
 mod history;
 mod reading;
 mod support;
+mod time_travel;
 mod writing;

@@ -7,13 +7,9 @@ use crate::db::shared::Shared;
 use crate::error::{Error, Result};
 use crate::format::op::Op;
 use crate::ids::{Lsn, TxnId};
-use crate::log::{LogPin, Scanner, Transactions};
+use crate::log::{LogPin, Scanner, Transaction, Transactions};
 use crate::txn::core::Handle;
-use std::{
-    ops::Bound,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ops::Bound, sync::Arc, time::Duration};
 
 /// One durable commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,14 +69,85 @@ impl From<Op<'_>> for CommitOp {
 /// Iterator over durable commits. After an error it yields nothing more.
 #[derive(Debug)]
 pub struct Commits {
-    stream: Option<Transactions>,
-    /// The first commit, read when the stream was opened, so that a gap shows there.
-    ready: Option<CommitRecord>,
-    first: TxnId,
+    stream: Option<Stream>,
     last: Option<TxnId>,
-    /// Keeps the log that is still to be read.
-    _pin: Option<LogPin>,
+    /// Keeps the database open.
     _handle: Arc<Handle>,
+}
+
+/// A place in the log, and what keeps the log from there on.
+#[derive(Debug)]
+struct Stream {
+    transactions: Transactions,
+    /// Found when it was opened, not handed out yet.
+    first: Option<Transaction>,
+    pin: Option<LogPin>,
+}
+
+impl Stream {
+    /// Starts with transaction `first`, which is durable.
+    ///
+    /// # Errors
+    /// Rule 21: `SnapshotNotFound` names the oldest commit there is, when `first` is gone.
+    fn open(handle: &Handle, shared: &Shared, first: TxnId) -> Result<Self> {
+        let mut pin = handle.log.as_ref().map(|log| log.pin(Lsn::default()));
+        let until = shared.durable_lsn();
+        let chain = shared.log_chain()?;
+        if chain.segments().is_empty() {
+            return Err(shared.not_found(first));
+        }
+        let from = chain.start_for(first)?;
+        if let Some(pin) = &mut pin {
+            pin.advance(from);
+        }
+        let scanner = Scanner::new(chain, from)?.until(until);
+        let mut transactions = Transactions::new(scanner, None);
+        while let Some(found) = transactions.next()? {
+            if found.txn_id == first {
+                return Ok(Self { transactions, first: Some(found), pin });
+            }
+            if found.txn_id > first {
+                let (oldest, latest) = (found.txn_id, handle.pipeline().durable());
+                return Err(Error::SnapshotNotFound { requested: first, oldest, latest });
+            }
+        }
+        Err(shared.not_found(first))
+    }
+
+    /// Goes on with what has become durable since.
+    fn resume(&mut self, shared: &Shared) -> Result<()> {
+        let position = self.transactions.scanner().position();
+        if let Some(pin) = &mut self.pin {
+            // Up to the start of an open chain the log is still needed.
+            pin.advance(self.transactions.open_chain().unwrap_or(position));
+        }
+        let until = shared.durable_lsn();
+        let chain = shared.log_chain()?;
+        self.transactions.scanner_mut().resume(chain, until);
+        Ok(())
+    }
+
+    /// The next commit, if it has come yet.
+    fn read(&mut self) -> Result<Option<CommitRecord>> {
+        let found = match self.first.take() {
+            Some(first) => Some(first),
+            None => self.transactions.next()?,
+        };
+        let Some(found) = found else { return Ok(None) };
+        let mut ops = Vec::new();
+        self.transactions.ops(&mut |op| {
+            ops.push(CommitOp::from(op));
+            Ok(())
+        })?;
+        Ok(Some(CommitRecord {
+            txn_id: found.txn_id,
+            lsn: found.lsn,
+            generation: found.generation,
+            crc: found.crc,
+            relocate: found.is_relocation(),
+            ops,
+        }))
+    }
 }
 
 impl Commits {
@@ -91,7 +158,7 @@ impl Commits {
         (start, end): (Bound<TxnId>, Bound<TxnId>),
     ) -> Result<Self> {
         handle.check_open()?;
-        let first = match start {
+        let next = match start {
             Bound::Unbounded => TxnId::new(1),
             Bound::Included(id) => id.max(TxnId::new(1)),
             Bound::Excluded(id) => id.next(),
@@ -101,77 +168,23 @@ impl Commits {
             Bound::Included(id) => Some(id),
             Bound::Excluded(id) => Some(TxnId::new(id.get().saturating_sub(1))),
         };
-        let none = Self {
-            stream: None,
-            ready: None,
-            first,
-            last,
-            _pin: None,
-            _handle: Arc::clone(handle),
-        };
-        let durable = handle.pipeline().durable();
-        if first > durable || last.is_some_and(|last| last < first) {
-            return Ok(none);
-        }
-        let pin = handle.log.as_ref().map(|log| log.pin(Lsn::new(0)));
-        let chain = shared.log_chain()?;
-        let until = shared.durable_lsn();
-        let Some(from) = chain.start_lsn() else { return Err(shared.not_found(first)) };
-        let stream = Transactions::new(Scanner::new(chain, from)?.until(until), None);
-        let mut commits = Self { stream: Some(stream), _pin: pin, ..none };
-        commits.ready = commits.advance().transpose()?;
-        Ok(commits)
-    }
-
-    fn step(&mut self, stream: &mut Transactions) -> Result<Option<CommitRecord>> {
-        while let Some(found) = stream.next()? {
-            if found.txn_id < self.first {
-                continue;
-            }
-            if self.last.is_some_and(|last| found.txn_id > last) {
-                return Ok(None);
-            }
-            if found.txn_id != self.first {
-                // Rule 21: the log does not reach back to what was asked for.
-                let (requested, oldest) = (self.first, found.txn_id);
-                let latest = self._handle.pipeline().durable();
-                return Err(Error::SnapshotNotFound { requested, oldest, latest });
-            }
-            let mut ops = Vec::new();
-            stream.ops(&mut |op| {
-                ops.push(CommitOp::from(op));
-                Ok(())
-            })?;
-            self.first = found.txn_id.next();
-            return Ok(Some(CommitRecord {
-                txn_id: found.txn_id,
-                lsn: found.lsn,
-                generation: found.generation,
-                crc: found.crc,
-                relocate: found.is_relocation(),
-                ops,
-            }));
-        }
-        Ok(None)
-    }
-}
-
-impl Commits {
-    /// The next commit; after an error, and at the end, there is none.
-    fn advance(&mut self) -> Option<Result<CommitRecord>> {
-        let mut stream = self.stream.take()?;
-        let found = self.step(&mut stream).transpose();
-        if matches!(found, Some(Ok(_))) {
-            self.stream = Some(stream);
-        }
-        found
+        let is_empty = next > handle.pipeline().durable() || last.is_some_and(|last| last < next);
+        let stream = if is_empty { None } else { Some(Stream::open(handle, shared, next)?) };
+        Ok(Self { stream, last, _handle: Arc::clone(handle) })
     }
 }
 
 impl Iterator for Commits {
     type Item = Result<CommitRecord>;
     fn next(&mut self) -> Option<Self::Item> {
-        self.ready.take().map(Ok).or_else(|| self.advance())
+        let mut stream = self.stream.take()?;
+        let found = stream.read().transpose();
+        if let Some(Ok(commit)) = &found
+            && self.last.is_none_or(|last| commit.txn_id < last)
+        {
+            self.stream = Some(stream);
+        }
+        found
     }
 }
 
@@ -179,12 +192,14 @@ impl Iterator for Commits {
 const FOLLOW_POLL: Duration = Duration::from_millis(5);
 
 /// Iterator over durable commits that waits for more: `None` when none came within its patience,
-/// and then it can be asked again.
+/// and then it can be asked again. After an error it yields nothing more.
+///
+/// Keeps its place in the log: what it costs follows from what is new.
 #[derive(Debug)]
 pub struct Follow {
     next: TxnId,
     patience: Duration,
-    commits: Option<Commits>,
+    stream: Option<Stream>,
     failed: bool,
     handle: Arc<Handle>,
     shared: Arc<Shared>,
@@ -198,46 +213,52 @@ impl Follow {
         from: TxnId,
         patience: Duration,
     ) -> Result<Self> {
-        let commits = Commits::open(handle, shared, (Bound::Included(from), Bound::Unbounded))?;
-        Ok(Self {
-            next: from.max(TxnId::new(1)),
-            patience,
-            commits: Some(commits),
-            failed: false,
-            handle: Arc::clone(handle),
-            shared: Arc::clone(shared),
-        })
+        handle.check_open()?;
+        let next = from.max(TxnId::new(1));
+        let is_there = next <= handle.pipeline().durable();
+        let stream = if is_there { Some(Stream::open(handle, shared, next)?) } else { None };
+        let (handle, shared) = (Arc::clone(handle), Arc::clone(shared));
+        Ok(Self { next, patience, stream, failed: false, handle, shared })
+    }
+
+    /// The next commit, if it is durable.
+    fn look(&mut self) -> Result<Option<CommitRecord>> {
+        if self.handle.pipeline().durable() < self.next {
+            return Ok(None);
+        }
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            empty => empty.insert(Stream::open(&self.handle, &self.shared, self.next)?),
+        };
+        if let Some(commit) = stream.read()? {
+            return Ok(Some(commit));
+        }
+        stream.resume(&self.shared)?;
+        stream.read()
     }
 }
 
 impl Iterator for Follow {
     type Item = Result<CommitRecord>;
     fn next(&mut self) -> Option<Self::Item> {
-        let deadline = Instant::now().checked_add(self.patience);
+        let mut waited = Duration::ZERO;
         while !self.failed {
-            if let Some(found) = self.commits.as_mut().and_then(Iterator::next) {
-                match &found {
-                    Ok(commit) => self.next = commit.txn_id.next(),
-                    Err(_) => self.failed = true,
+            match self.look() {
+                Ok(Some(commit)) => {
+                    self.next = commit.txn_id.next();
+                    return Some(Ok(commit));
                 }
-                return Some(found);
-            }
-            self.commits = None;
-            if self.handle.pipeline().durable() >= self.next {
-                let from = (Bound::Included(self.next), Bound::Unbounded);
-                match Commits::open(&self.handle, &self.shared, from) {
-                    Ok(commits) => self.commits = Some(commits),
-                    Err(error) => {
-                        self.failed = true;
-                        return Some(Err(error));
-                    }
+                Ok(None) if waited >= self.patience => return None,
+                Ok(None) => {
+                    let pause = FOLLOW_POLL.min(self.patience - waited);
+                    std::thread::sleep(pause);
+                    waited += pause;
                 }
-                continue;
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
             }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return None;
-            }
-            std::thread::sleep(FOLLOW_POLL);
         }
         None
     }

@@ -17,7 +17,7 @@ use crate::format::log_record::{
     RecordHeader, RecordPlace, RecordTrailer, judge_header, judge_record,
 };
 use crate::format::segment::{SegmentHeader, judge_segment};
-use crate::ids::{FileUuid, Lsn};
+use crate::ids::{FileUuid, Lsn, TxnId};
 use crate::limits::SEGMENT_HEADER_BYTES;
 use std::{
     io::ErrorKind,
@@ -255,6 +255,35 @@ impl Chain {
     /// Index of the segment that holds the byte before `lsn`.
     pub fn segment_before(&self, lsn: Lsn) -> Option<usize> {
         self.segments.partition_point(|segment| segment.header.start_lsn < lsn).checked_sub(1)
+    }
+
+    /// Where to start reading so as to meet the whole of transaction `txn_id`: the start of the last
+    /// segment whose first record is of an earlier one, or the start of the chain.
+    ///
+    /// Cost: one small read a segment.
+    ///
+    /// # Errors
+    /// `Io`; `Corrupt` when a segment is gone.
+    pub fn start_for(&self, txn_id: TxnId) -> Result<Lsn> {
+        for segment in self.segments.iter().rev() {
+            let start = segment.header.start_lsn;
+            if segment.end == Some(start) {
+                continue;
+            }
+            let file = self.open_segment(segment)?;
+            let mut bytes = [0; RecordHeader::BYTES];
+            let first = SEGMENT_HEADER_BYTES as u64;
+            if file.len()? < first + bytes.len() as u64 {
+                continue;
+            }
+            file.read_at(&mut bytes, first)?;
+            // A segment that does not start with a sound record is for the scan to judge.
+            let header = judge_header(&bytes, segment.place(start));
+            if header.is_ok_and(|header| header.txn_id < txn_id) {
+                return Ok(start);
+            }
+        }
+        Ok(self.start_lsn().unwrap_or_default())
     }
 
     /// Opens a segment for reading, wherever a rotation has renamed it to meanwhile.

@@ -76,6 +76,24 @@ fn a_position_is_found_by_its_place_and_its_generation() {
 }
 
 #[test]
+fn reading_starts_near_a_transaction_and_meets_all_of_it() {
+    let (storage, db) = grown();
+    let chain = discover(&storage).expect("a chain");
+    let mut starts = Vec::new();
+    for txn in 1..=db.txn {
+        let start = chain.start_for(TxnId::new(txn)).expect("found");
+        let scanner = crate::log::Scanner::new(chain.clone(), start).expect("a scan");
+        let mut transactions = crate::log::Transactions::new(scanner, None);
+        let first = transactions.next().expect("sound").expect("one").txn_id;
+        assert!(first <= TxnId::new(txn), "{txn}: started behind it, at {first}");
+        starts.push(start);
+    }
+    assert!(starts.is_sorted());
+    starts.dedup();
+    assert_eq!(starts.len(), chain.segments().len(), "each segment is a start");
+}
+
+#[test]
 fn a_superseded_generation_below_the_copied_position_is_the_same_record() {
     let storage = memory();
     let mut db = LogDb::create(&storage, LogConfig::default()).expect("created");

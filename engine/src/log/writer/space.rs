@@ -286,7 +286,10 @@ impl LogWriter {
         let mut next = match self.next().take() {
             Some(next) => next,
             None => {
+                // A record that is larger than a segment leaves some room behind it.
+                let room = bytes.saturating_add(self.config.segment_bytes_min);
                 let capacity = self.next_capacity(space);
+                let capacity = if bytes > capacity { room } else { capacity };
                 let first = capacity.min(self.config.prepare_bytes) + HEADER_BYTES;
                 self.create_next(capacity, first.max(least))?
             }
