@@ -324,7 +324,7 @@ fn forged_structures_with_right_checksums() {
         assert!(!pages_of(&base, kind).is_empty(), "the base has no {} page", kind.name());
     }
     let mut tried = 0;
-    for (name, image) in cases.iter().step_by(stride(2)) {
+    for (name, image) in cases.iter().step_by(stride(7)) {
         exercise(image).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
         tried += 1;
     }

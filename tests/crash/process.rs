@@ -7,8 +7,7 @@
 
 use crate::runner::{Rows, same_rows};
 use northstar_engine::{
-    Db, Durability, Error, History, LogRetention, Options,
-    disk::SeededEntropy,
+    Db, Durability, Error, History, LogRetention, Options, disk::SeededEntropy,
 };
 use std::{
     io::{BufRead, BufReader, Write},

@@ -18,6 +18,8 @@ pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Where the database is on every simulated disk.
 pub const PATH: &str = "/db/app.ns";
+/// And its active log.
+pub const LOG: &str = "/db/app.ns.log";
 /// The smallest cache: eviction and spills happen.
 pub const CACHE_BYTES: usize = 1 << 20;
 
@@ -70,6 +72,8 @@ pub struct Session {
     workload: Workload,
     entropy: Arc<SeededEntropy>,
     steps_done: u64,
+    /// The last commit returned an error: it is in or out, which the next one tells.
+    unsettled: bool,
 }
 
 /// How every test opens: no background thread, nothing random, a clock that stands.
@@ -105,6 +109,7 @@ impl Session {
             workload: workload.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),
             steps_done: 0,
+            unsettled: false,
         }
     }
 
@@ -128,8 +133,10 @@ impl Session {
         self.db.as_ref().expect("the session is open")
     }
 
+    /// What the next transaction starts from: the last state, that of a failed commit left out.
     fn model(&self) -> &Arc<Rows> {
-        self.timeline.models.last().expect("genesis is always there")
+        let back = if self.unsettled { 2 } else { 1 };
+        &self.timeline.models[self.timeline.models.len() - back]
     }
 
     /// Says that everything committed so far is durable now.
@@ -273,22 +280,52 @@ impl Session {
         let next = self.timeline.last() + 1;
         self.timeline.issued.push(self.sim.op_count());
         self.timeline.models.push(Arc::new(after));
+        let was_unsettled = std::mem::replace(&mut self.unsettled, true);
         match txn.commit_with(durability) {
             Ok(id) => {
-                assert_eq!(id.get(), next, "ids rise by one");
+                if was_unsettled && id.get() + 1 == next {
+                    // The one before it was not chained: this one has its id.
+                    self.timeline.issued.remove(id.get() as usize);
+                    self.timeline.models.remove(id.get() as usize);
+                } else {
+                    assert_eq!(id.get(), next, "ids rise by one");
+                }
+                self.unsettled = false;
                 if durability == Durability::Immediate {
                     self.acknowledge();
                 }
                 Ok(())
             }
-            Err(Error::OutOfSpace) => {
-                // Nothing was chained: the id is free again.
-                self.timeline.issued.pop();
-                self.timeline.models.pop();
-                Err(Error::OutOfSpace)
+            Err(error) => {
+                // Nothing was chained, or it was refused on top of another one of unknown fate.
+                if was_unsettled || matches!(error, Error::OutOfSpace) {
+                    self.timeline.issued.pop();
+                    self.timeline.models.pop();
+                    self.unsettled = was_unsettled;
+                }
+                Err(error)
             }
-            Err(error) => Err(error),
         }
+    }
+
+    /// After a commit that failed: another one that leads to the same rows, so that it does not
+    /// matter which of the two is found; else just a put.
+    pub fn try_again(&mut self) -> Result<(), Error> {
+        if !self.unsettled {
+            return self.step(Step('p'));
+        }
+        let base = Arc::clone(self.model());
+        let after = self.timeline.models.last().map(|rows| Rows::clone(rows)).unwrap_or_default();
+        let mut txn = self.db().begin_write()?;
+        for key in base.keys().filter(|key| !after.contains_key(*key)) {
+            txn.del(key)?;
+        }
+        for (key, value) in &after {
+            if base.get(key) != Some(value) {
+                txn.put(key, value)?;
+            }
+        }
+        self.commit(txn, after, Durability::Immediate)
     }
 
     fn reopen(&mut self) -> Result<(), Error> {
@@ -323,6 +360,7 @@ impl Session {
         // A commit that failed may be in or out; from now on that is settled.
         self.timeline.models.truncate(id as usize + 1);
         self.timeline.issued.truncate(id as usize + 1);
+        self.unsettled = false;
         self.db = Some(db);
         self.acknowledge();
         Ok(())

@@ -4,7 +4,7 @@
 use crate::{
     explore::{Effort, explore},
     oracle::{self, Expectation, Verdict, guarded},
-    runner::{PATH, Run, Session, run},
+    runner::{LOG, PATH, Run, Session, run},
     workload::Workload,
 };
 use northstar_engine::{
@@ -18,8 +18,6 @@ use northstar_engine::{
     sim::{Model, Persisted, SimDisk, SimImage},
 };
 use std::sync::Arc;
-
-const LOG: &str = "/db/app.ns.log";
 
 /// Looks for a broken promise; says what was found.
 type Scenario = fn() -> Result<(), String>;
@@ -55,7 +53,7 @@ fn commit() -> Result<(), String> {
 }
 
 fn checkpoint() -> Result<(), String> {
-    explored("0R5-fkmfk", &[Model::Subset], Effort { samples: 60, ..SMALL })
+    explored("0R5-fkmfk", &[Model::Subset, Model::Sectors], SMALL)
 }
 
 fn reuse() -> Result<(), String> {

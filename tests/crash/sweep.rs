@@ -5,7 +5,7 @@
 
 use crate::{
     oracle::{self, Expectation, Verdict},
-    runner::{PATH, Run, Session, run},
+    runner::{LOG, PATH, Run, Session, run},
     workload::{Step, Workload},
 };
 use northstar_engine::{
@@ -18,7 +18,6 @@ use northstar_engine::{
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-const LOG: &str = "/db/app.ns.log";
 const PAGE: u64 = PAGE_BYTES as u64;
 
 /// All of history and log, several checkpoints, overflow pages, and a tail behind the last meta.

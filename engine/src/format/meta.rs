@@ -64,6 +64,10 @@ pub(crate) struct Rule {
     pub(crate) name: &'static str,
 }
 
+/// Highest sequence, transaction, log position and number of rows: counted up by one, or by bytes written, none gets
+/// near it, and arithmetic on numbers below it does not overflow.
+const NUMBER_MAX: u64 = 1 << 62;
+
 /// The rules that [`Meta::decode_slot`] judges by.
 pub(crate) const SLOT_RULES: [Rule; 8] = [
     Rule { id: "META-1", name: "magic" },
@@ -168,6 +172,16 @@ impl Meta {
     /// META-8: every number is one that a writer can have meant.
     fn check_ranges(&self) -> Result<String, (String, String)> {
         let bad = |expected: String, found: String| Err((expected, found));
+        for (name, number) in [
+            ("sequence", self.sequence),
+            ("transaction", self.txn_id.get()),
+            ("log position", self.log_lsn.get()),
+            ("number of rows", self.key_count),
+        ] {
+            if number > NUMBER_MAX {
+                return bad(format!("a {name} of at most {NUMBER_MAX}"), number.to_string());
+            }
+        }
         if self.page_count < 2 || self.page_count > PAGE_COUNT_MAX {
             return bad(format!("2 to {PAGE_COUNT_MAX} pages"), self.page_count.to_string());
         }

@@ -28,7 +28,8 @@ pub struct Fact {
     pub path: Arc<Path>,
     /// What may be kept.
     pub kind: FactKind,
-    /// A failed sync has dropped it: no later sync makes it durable.
+    /// A failed sync has dropped it: no later sync makes it durable. Not so for names: a directory
+    /// whose sync failed keeps what is pending.
     dropped: bool,
 }
 
@@ -263,7 +264,8 @@ impl Replay {
         let seed = match outcome {
             SyncOutcome::Done | SyncOutcome::Failed(Persisted::All) => None,
             SyncOutcome::Failed(Persisted::None) => {
-                self.facts.iter_mut().filter(|f| covered(f)).for_each(|f| f.dropped = true);
+                let lost = self.facts.iter_mut().filter(|fact| covered(fact) && !fact.is_name());
+                lost.for_each(|fact| fact.dropped = true);
                 return;
             }
             SyncOutcome::Failed(Persisted::Part(seed)) => Some(seed),
@@ -273,7 +275,7 @@ impl Replay {
             let taken = covered(fact) && !fact.dropped;
             let lucky =
                 seed.is_none_or(|seed| mix(seed ^ mix((at as u64) << 20 | index as u64)) & 1 == 1);
-            if taken && !lucky {
+            if taken && !lucky && !fact.is_name() {
                 fact.dropped = true;
             }
             keeps.push(taken && lucky);

@@ -121,7 +121,7 @@ impl Writer {
             }
         };
         self.put_cell(Insert { index, key, value, overflow })?;
-        self.root.key_count += u64::from(!replaced);
+        self.root.key_count = self.root.key_count.saturating_add(u64::from(!replaced));
         Ok(replaced)
     }
 
