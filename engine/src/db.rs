@@ -15,6 +15,7 @@ mod diff;
 mod open;
 pub mod options;
 mod replay;
+mod salvage;
 mod shared;
 mod space;
 pub mod stats;
@@ -27,6 +28,7 @@ pub use commits::{CommitOp, CommitRecord, Commits, Follow};
 pub use compact::CompactReport;
 pub use diff::{Change, Diff};
 pub use options::{Durability, History, LogRetention, Options};
+pub use salvage::{LostRange, SalvageReport, SalvageRoute, salvage, salvage_into};
 pub use stats::Stats;
 pub use time_travel::HistoryEntry;
 

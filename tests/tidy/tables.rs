@@ -6,7 +6,7 @@ use northstar_engine::limits;
 use std::fs;
 
 /// Documents whose tables are generated here; other documents' tables are tested beside their code.
-const DOCUMENTS: [&str; 1] = ["file_format_v0"];
+const DOCUMENTS: [&str; 2] = ["file_format_v0", "commit_record_v0"];
 
 fn path(document: &str) -> std::path::PathBuf {
     super::repository().join("spec").join(format!("{document}.md"))

@@ -168,6 +168,12 @@ pub fn node(source: &Source, pointer: Pointer, level: Option<u8>) -> Result<Node
     })
 }
 
+/// The keys of a leaf in slot order; none of a page that is no leaf.
+pub fn row_keys(leaf: &[u8]) -> Vec<Vec<u8>> {
+    let Some(raw) = RawNode::new(leaf).filter(|raw| raw.leaf) else { return Vec::new() };
+    (0..raw.count()).map(|index| raw.key(index).unwrap_or_default()).collect()
+}
+
 /// Reads a page and judges the hop to it; the bytes come with what is wrong about them.
 pub(in crate::inspect) fn read_hop(
     source: &Source,

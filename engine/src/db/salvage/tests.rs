@@ -1,0 +1,190 @@
+//! Tests of salvage: what comes out of whole, damaged and ruined databases.
+
+use super::*;
+use crate::db::{History, LogRetention};
+use crate::disk::clock::ManualClock;
+use crate::disk::entropy::SeededEntropy;
+use crate::disk::memory::MemoryStorage;
+use crate::disk::{OpenMode, Storage};
+use crate::inspect::find::{Survey, survey};
+use crate::inspect::no_progress;
+use crate::limits::PAGE_BYTES;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+const PATH: &str = "/salvage.ns";
+
+/// A database of several levels with long values, a past, and a tail of log behind its checkpoint.
+struct Fixture {
+    storage: Arc<MemoryStorage>,
+    rows: Rows,
+}
+
+fn options(retention: LogRetention) -> Options {
+    Options::new().background(false).history(History::Last(2)).log_retention(retention)
+}
+
+fn fixture(retention: LogRetention) -> Fixture {
+    let storage = Arc::new(MemoryStorage::new());
+    let entropy = Arc::new(SeededEntropy::new(7));
+    let clock = Arc::new(ManualClock::new());
+    let db = options(retention).open_on(storage.clone(), entropy, clock, PATH).unwrap();
+    let mut rows = Rows::new();
+    let commit = |rows: &mut Rows, change: &dyn Fn(&mut WriteTxn, &mut Rows)| {
+        let mut writer = db.begin_write().unwrap();
+        change(&mut writer, rows);
+        writer.commit().unwrap();
+    };
+    for batch in 0..4 {
+        commit(&mut rows, &|writer, rows| {
+            for index in 0..400 {
+                let key = format!("row/{:05}", index * 4 + batch).into_bytes();
+                let value = format!("value {index} of batch {batch}").repeat(3).into_bytes();
+                writer.put(&key, &value).unwrap();
+                rows.insert(key, value);
+            }
+            let (key, value) = (format!("long/{batch}").into_bytes(), vec![batch as u8; 40_000]);
+            writer.put(&key, &value).unwrap();
+            rows.insert(key, value);
+        });
+    }
+    db.checkpoint().unwrap();
+    commit(&mut rows, &|writer, rows| {
+        let range = b"row/00100".to_vec()..b"row/00200".to_vec();
+        writer.del_range(range.clone()).unwrap();
+        rows.retain(|key, _| !range.contains(key));
+        writer.put(b"tail", b"behind the checkpoint").unwrap();
+        rows.insert(b"tail".to_vec(), b"behind the checkpoint".to_vec());
+    });
+    db.sync().unwrap();
+    // Forgotten, not closed: as if the process had died, so that the tail stays in the log.
+    std::mem::forget(db);
+    Fixture { storage, rows }
+}
+
+impl Fixture {
+    fn source(&self) -> Source {
+        Source::open_on(self.storage.clone(), PATH).unwrap()
+    }
+
+    /// Writes over bytes of a page.
+    fn damage(&self, page: u64, at: u64) {
+        let file = self.storage.open(Path::new(PATH), OpenMode::ReadWrite).unwrap();
+        file.write_at(b"damaged!", page * PAGE_BYTES as u64 + at).unwrap();
+    }
+
+    fn survey(&self) -> Survey {
+        survey(&self.source(), &mut no_progress())
+    }
+
+    fn salvage(&self) -> (SalvageReport, Rows) {
+        let target = Options::new().open_in_memory().unwrap();
+        let report = salvage_into(&self.source(), &target, &mut no_progress()).unwrap();
+        let reader = target.begin_read().unwrap();
+        let rows: Rows = reader
+            .iter()
+            .unwrap()
+            .map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())).unwrap())
+            .collect();
+        assert_eq!(report.rows, rows.len() as u64);
+        (report, rows)
+    }
+
+    /// A leaf of the tree in the file, by the key it holds.
+    fn leaf_of(&self, key: &[u8]) -> u64 {
+        let source = self.source();
+        let judgement = metas(&source);
+        let root = judgement.slots.iter().filter_map(|slot| slot.root).max_by_key(|r| r.txn_id);
+        let steps = crate::inspect::tree::lookup(&source, &root.unwrap(), key);
+        steps.last().unwrap().pointer.page.get()
+    }
+}
+
+#[test]
+fn a_sound_database_comes_out_whole() {
+    let fixture = fixture(LogRetention::Recovery);
+    let (report, rows) = fixture.salvage();
+    assert_eq!(report.route, SalvageRoute::Tree);
+    assert!(report.exact && report.lost.is_empty(), "{report:?}");
+    assert_eq!(rows, fixture.rows);
+    assert_eq!(report.txn_id, Some(TxnId::new(5)));
+    assert_eq!(report.transactions, 1);
+}
+
+#[test]
+fn a_broken_leaf_costs_nothing_when_the_log_has_it_all() {
+    let fixture = fixture(LogRetention::All);
+    fixture.damage(fixture.leaf_of(b"row/00500"), 9000);
+    let (report, rows) = fixture.salvage();
+    assert_eq!(report.route, SalvageRoute::Log);
+    assert!(report.exact, "{report:?}");
+    assert_eq!(rows, fixture.rows);
+}
+
+#[test]
+fn a_broken_leaf_without_the_log_costs_its_rows_and_says_so() {
+    let fixture = fixture(LogRetention::All);
+    fixture.damage(fixture.leaf_of(b"row/00500"), 9000);
+    // The tail cannot be read either.
+    fixture.storage.unlink(Path::new("/salvage.ns.log")).unwrap();
+    let (report, rows) = fixture.salvage();
+    assert_eq!(report.route, SalvageRoute::Pieces);
+    assert!(!report.exact && !report.lost.is_empty(), "{report:?}");
+    let lost = |key: &[u8]| {
+        report.lost.iter().any(|range| {
+            range.from.as_slice() <= key && range.to.as_ref().is_none_or(|to| key < to.as_slice())
+        })
+    };
+    assert!(lost(b"row/00500"));
+    for (key, value) in &fixture.rows {
+        if key == b"tail" || lost(key) {
+            continue;
+        }
+        assert_eq!(rows.get(key), Some(value), "{} is in no lost range", key.escape_ascii());
+    }
+    assert!(rows.len() + 500 > fixture.rows.len(), "only a leaf's worth is missing");
+}
+
+#[test]
+fn without_metas_the_leaves_speak() {
+    let fixture = fixture(LogRetention::Recovery);
+    fixture.damage(0, 100);
+    fixture.damage(1, 100);
+    fixture.storage.unlink(Path::new("/salvage.ns.log")).unwrap();
+    let (report, rows) = fixture.salvage();
+    assert_eq!(report.route, SalvageRoute::Leaves);
+    assert!(!report.exact);
+    for (key, value) in fixture.rows.iter().filter(|(key, _)| *key != b"tail") {
+        assert_eq!(rows.get(key), Some(value), "{}", key.escape_ascii());
+    }
+}
+
+#[test]
+fn a_broken_long_value_is_one_lost_key() {
+    let fixture = fixture(LogRetention::Recovery);
+    let survey = fixture.survey();
+    assert!(survey.report.is_clean(), "{:?}", survey.report.problems);
+    let source = fixture.source();
+    let leaf = source.read_page(PageId::new(fixture.leaf_of(b"long/2"))).unwrap().bytes;
+    let index = row_keys(&leaf).iter().position(|key| key == b"long/2").unwrap();
+    let extents = value(&source, &leaf, index, usize::MAX).unwrap().extents;
+    fixture.damage(extents[0].0.page.get(), 9000);
+    let (report, rows) = fixture.salvage();
+    assert_eq!(report.lost.len(), 1, "{:?}", report.lost);
+    assert_eq!(report.lost[0].from, b"long/2");
+    assert_eq!(rows.get(&b"long/2"[..]), None);
+    assert_eq!(rows.len() + 1, fixture.rows.len());
+}
+
+#[test]
+fn a_target_with_rows_is_refused() {
+    let fixture = fixture(LogRetention::Recovery);
+    let target = Options::new().open_in_memory().unwrap();
+    let mut writer = target.begin_write().unwrap();
+    writer.put(b"k", b"v").unwrap();
+    writer.commit().unwrap();
+    let refused = salvage_into(&fixture.source(), &target, &mut no_progress());
+    assert!(matches!(refused, Err(Error::InvalidArgument(_))));
+}
