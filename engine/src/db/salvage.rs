@@ -11,7 +11,7 @@
 //! counted apart. Cost: reads the file up to three times; memory: 16 bytes a leaf, one batch of rows.
 
 use crate::db::{Db, Durability, Options};
-use crate::error::{Corrupt, Error, Result};
+use crate::error::{Corrupt, Error, Place, Result};
 use crate::format::meta::Meta;
 use crate::format::op::Op;
 use crate::format::page::{PageType, verify_page};
@@ -23,6 +23,7 @@ use crate::log::verify::verify;
 use crate::log::{Scanner, Transactions};
 use crate::txn::write::WriteTxn;
 use serde::Serialize;
+use std::io;
 use std::ops::Bound;
 use std::path::Path;
 
@@ -301,8 +302,10 @@ impl Job<'_> {
                 Ok(false) => return Ok(()),
                 Err(error) => {
                     self.log_problem(error)?;
-                    if !transactions.skip_damage()? {
-                        return Ok(());
+                    match transactions.skip_damage() {
+                        Ok(true) => {}
+                        Ok(false) => return Ok(()),
+                        Err(error) => return self.log_problem(error),
                     }
                 }
             }
@@ -314,7 +317,7 @@ impl Job<'_> {
         let Some(found) = transactions.next()? else { return Ok(false) };
         let expected = self.report.txn_id.map(TxnId::next);
         if expected.is_some_and(|expected| found.txn_id > expected) {
-            let place = crate::Place::Lsn(found.lsn);
+            let place = Place::Lsn(found.lsn);
             let expected = format!("transaction {}", expected.unwrap_or_default());
             let corrupt = Corrupt::at(place, "LOG-8", expected, found.txn_id);
             self.log_problem(corrupt.into())?;
@@ -394,6 +397,11 @@ impl Job<'_> {
                     self.report.log_problems.push(*corrupt);
                 }
                 Ok(())
+            }
+            // A segment that is shorter than its header says.
+            Error::Io { path, source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => {
+                let corrupt = Corrupt::at(Place::File, "SEG-7", "a whole segment", source);
+                self.log_problem(corrupt.in_file(path).into())
             }
             error => Err(error),
         }

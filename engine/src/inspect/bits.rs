@@ -25,6 +25,19 @@ impl Bits {
         new
     }
 
+    /// Adds the pages of one word: bit *i* stands for page `first` + *i*. `first` is a multiple of 64.
+    pub(super) fn insert_word(&mut self, first: u64, bits: u64) {
+        if bits == 0 {
+            return;
+        }
+        let (chunk, word, _) = place(first);
+        let chunk = self.chunks.entry(chunk).or_insert_with(|| Box::new([0; WORDS]));
+        if let Some(word) = chunk.get_mut(word) {
+            self.len = self.len.saturating_add(u64::from((bits & !*word).count_ones()));
+            *word |= bits;
+        }
+    }
+
     pub(super) fn contains(&self, page: u64) -> bool {
         let (chunk, word, mask) = place(page);
         let chunk = self.chunks.get(&chunk);
@@ -72,5 +85,8 @@ mod tests {
         assert_eq!(bits.len(), pages.len() as u64);
         assert_eq!(bits.iter().collect::<Vec<_>>(), pages);
         assert!(!bits.contains(2));
+        bits.insert_word(64, 0b110);
+        assert_eq!(bits.len(), pages.len() as u64 + 2);
+        assert!(bits.contains(64) && bits.contains(65) && bits.contains(66) && !bits.contains(67));
     }
 }

@@ -15,6 +15,9 @@ use crate::log::segments::{Chain, LogPaths};
 use crate::log::verify::verify;
 use std::path::Path;
 
+#[cfg(test)]
+mod tests;
+
 /// How often the check starts anew because a writer took the ground from under it.
 const ATTEMPTS_MAX: usize = 3;
 

@@ -44,10 +44,23 @@ impl FreeMap {
     }
 
     pub(super) fn add(&mut self, first: u64, count: u32, bits: &[u8]) {
-        for bit in 0..u64::from(count) {
-            let byte = bits.get((bit / 8) as usize).copied().unwrap_or(0);
-            if byte >> (bit % 8) & 1 == 1 {
-                self.used.insert(first.saturating_add(bit));
+        // Bits behind the last are zero (MAP-2); where they are not, they are behind the count.
+        for (index, bytes) in bits.chunks(8).enumerate() {
+            let at = (index as u64).saturating_mul(64);
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            let left = u64::from(count).saturating_sub(at).min(64);
+            let mask = if left == 64 { u64::MAX } else { (1_u64 << left).wrapping_sub(1) };
+            let word = u64::from_le_bytes(word) & mask;
+            let page = first.saturating_add(at);
+            if page.is_multiple_of(64) {
+                self.used.insert_word(page, word);
+            } else {
+                for bit in (0..64).filter(|bit| word >> bit & 1 == 1) {
+                    self.used.insert(page.saturating_add(bit));
+                }
             }
         }
         self.page_count = first.saturating_add(u64::from(count));
