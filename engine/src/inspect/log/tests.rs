@@ -96,7 +96,7 @@ fn open(segments: &[(&str, Vec<u8>)]) -> (Source, LogView) {
 }
 
 fn segments_of(source: &Source) -> LogView {
-    super::segments(source).unwrap()
+    segments(source).unwrap()
 }
 
 fn txns(records: &Records) -> Vec<u64> {
