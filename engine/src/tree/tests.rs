@@ -1,9 +1,12 @@
 //! The whole tree against a sorted map: transactions, old states, spills, releases, write-backs.
 
+mod concurrent;
+mod damage;
+
 use super::*;
 use crate::disk::entropy::SeededEntropy;
 use crate::disk::memory::MemoryStorage;
-use crate::disk::{OpenMode, Storage};
+use crate::disk::{File, OpenMode, Storage};
 use crate::error::Error;
 use crate::ids::{FileUuid, TxnId};
 use crate::limits::{CACHE_BYTES_MIN, KEY_BYTES_MAX, PAGE_BYTES};
@@ -17,23 +20,32 @@ use std::sync::Arc;
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn pager(cells_max: Option<usize>) -> Arc<Pager> {
-    let storage = MemoryStorage::new();
-    let file = storage.open(Path::new("t.ns"), OpenMode::CreateNew).unwrap();
-    file.set_len(2 * PAGE_BYTES as u64).unwrap();
-    let pager = Pager::new(Config {
-        file,
-        uuid: FileUuid([3; 16]),
-        cache_bytes: CACHE_BYTES_MIN,
-        page_count: 2,
-        entropy: Arc::new(SeededEntropy::new(7)),
-        cells_max,
-    });
+    let pager = pager_on(new_file(), 2, cells_max);
     pager.install_free_space(FreeSpace::empty(2));
     pager
 }
 
+fn new_file() -> Arc<dyn File> {
+    let storage = MemoryStorage::new();
+    let file = storage.open(Path::new("t.ns"), OpenMode::CreateNew).unwrap();
+    file.set_len(2 * PAGE_BYTES as u64).unwrap();
+    file
+}
+
+fn pager_on(file: Arc<dyn File>, page_count: u64, cells_max: Option<usize>) -> Arc<Pager> {
+    Pager::new(Config {
+        file,
+        uuid: FileUuid([3; 16]),
+        cache_bytes: CACHE_BYTES_MIN,
+        page_count,
+        entropy: Arc::new(SeededEntropy::new(7)),
+        cells_max,
+    })
+}
+
 /// A database without a log: states in a chain, old ones kept on request.
 struct Harness {
+    file: Arc<dyn File>,
     pager: Arc<Pager>,
     root: TreeRoot,
     txn: TxnId,
@@ -46,8 +58,12 @@ struct Harness {
 
 impl Harness {
     fn new(cells_max: Option<usize>) -> Self {
+        let file = new_file();
+        let pager = pager_on(Arc::clone(&file), 2, cells_max);
+        pager.install_free_space(FreeSpace::empty(2));
         Self {
-            pager: pager(cells_max),
+            file,
+            pager,
             root: TreeRoot::EMPTY,
             txn: TxnId::GENESIS,
             model: Model::new(),
