@@ -121,10 +121,9 @@ pub fn salvage_into(source: &Source, target: &Db, progress: Progress<'_>) -> Res
     let judgement = metas(source);
     let meta = judgement.meta().copied();
     let root = judgement.chosen.zip(meta).map(|(slot, meta)| Root::of_meta(&meta, slot));
-    let chain = LogPaths::of_log(source.path())
-        .filter(|_| root.is_none())
-        .or_else(|| Some(LogPaths::of_database(source.path())))
-        .and_then(|paths| Chain::discover(source.storage(), &paths).ok());
+    let paths = LogPaths::of_log(source.path()).filter(|_| root.is_none());
+    let paths = paths.unwrap_or_else(|| LogPaths::of_database(source.path()));
+    let chain = Chain::discover(source.storage(), &paths).ok();
     let mut job = Job {
         source,
         target,
@@ -143,6 +142,14 @@ pub fn salvage_into(source: &Source, target: &Db, progress: Progress<'_>) -> Res
             exact: true,
         },
     };
+    // A backup needs no log; elsewhere the newest segment may have held commits.
+    let newest = chain.as_ref().and_then(Chain::newest).map(|segment| &segment.path);
+    let is_backup = meta.is_some_and(|meta| meta.log_generation == 0);
+    if !is_backup && newest != Some(&paths.active()) {
+        let found = newest.map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+        let corrupt = Corrupt::at(Place::File, "LOG-13", "the newest segment", found);
+        job.log_problem(corrupt.in_file(paths.active()).into())?;
+    }
     let whole = match &root {
         Some(root) => holes(source, root)?.is_empty(),
         None => false,

@@ -16,7 +16,10 @@ use crate::ids::{FileUuid, PageId};
 use crate::limits::PAGE_BYTES;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+#[cfg(test)]
+mod tests;
 
 /// How often a page that does not verify is read again.
 const READ_AGAIN_MAX: usize = 4;
@@ -64,6 +67,8 @@ pub struct Source {
     path: PathBuf,
     kind: FileKind,
     uuid: FileUuid,
+    /// The file opened last beside this one: reading a log asks for the same one again and again.
+    beside: Arc<Mutex<Option<(PathBuf, Arc<dyn File>)>>>,
 }
 
 impl Source {
@@ -83,8 +88,14 @@ impl Source {
     pub fn open_on(storage: Arc<dyn Storage>, path: impl AsRef<Path>) -> Result<Self> {
         let path = storage.canonical(path.as_ref())?;
         let file = storage.open(&path, OpenMode::Read)?;
-        let mut source =
-            Self { storage, file, path, kind: FileKind::Unknown, uuid: FileUuid::default() };
+        let mut source = Self {
+            storage,
+            file,
+            path,
+            kind: FileKind::Unknown,
+            uuid: FileUuid::default(),
+            beside: Arc::default(),
+        };
         source.kind = source.guess_kind()?;
         source.uuid = source.find_uuid()?;
         Ok(source)
@@ -213,7 +224,16 @@ impl Source {
     /// # Errors
     /// `Io`.
     pub fn open_beside(&self, path: &Path) -> Result<Arc<dyn File>> {
-        self.storage.open(path, OpenMode::Read)
+        let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, file)) = beside.as_ref()
+            && known == path
+            && file.still_named()?
+        {
+            return Ok(Arc::clone(file));
+        }
+        let file = self.storage.open(path, OpenMode::Read)?;
+        *beside = Some((path.to_owned(), Arc::clone(&file)));
+        Ok(file)
     }
 
     /// The storage the file is on.
@@ -278,6 +298,9 @@ fn log_stem(name: &str) -> Option<&str> {
 pub(super) fn read_range(file: &dyn File, offset: u64, length: usize) -> Result<Vec<u8>> {
     for _ in 0..READ_AGAIN_MAX {
         let there = file.len()?.saturating_sub(offset);
+        if there == 0 {
+            break;
+        }
         let mut bytes = vec![0; usize::try_from(there).unwrap_or(usize::MAX).min(length)];
         match file.read_at(&mut bytes, offset) {
             Ok(()) => return Ok(bytes),

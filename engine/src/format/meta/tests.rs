@@ -36,7 +36,7 @@ fn meta(sequence: u64) -> Meta {
 
 #[test]
 fn a_slot_reads_back() {
-    for sequence in [6, 7, u64::MAX] {
+    for sequence in [6, 7, (1 << 62) - 1, 1 << 62] {
         let meta = meta(sequence);
         let page = meta.to_page();
         assert_eq!(Meta::decode_slot(&page[..], sequence & 1), Ok(meta), "sequence {sequence}");
@@ -66,6 +66,8 @@ fn each_rule_rejects() {
         ("bitmap behind the file", "META-8", |m| m.bitmap.page = PageId::new(u64::MAX)),
         ("history in a meta", "META-8", |m| m.history.nonce = 1),
         ("root from the future", "META-8", |m| m.root.birth = TxnId::new(119)),
+        ("sequence near its end", "META-8", |m| m.sequence = (1 << 62) + 2),
+        ("log position near its end", "META-8", |m| m.log_lsn = Lsn::new(u64::MAX)),
         ("more aliases than states", "META-8", |m| m.alias_count = 119),
     ];
     for (name, rule, change) in cases {
