@@ -20,6 +20,9 @@ use std::{
 const POLL: Duration = Duration::from_millis(50);
 /// An Eventual commit is synced after at most this and a poll: well within a second.
 const EVENTUAL_MAX: Duration = Duration::from_millis(400);
+/// Unsynced log that is synced at once, so that the start of the next segment, which waits for a sync
+/// of all of it, does not hold up commits for long.
+const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
 /// How long a writer is idle before its last commit is proven.
 const IDLE: Duration = Duration::from_millis(100);
 /// How old the oldest change may be that no checkpoint has stored.
@@ -156,8 +159,9 @@ impl Worker {
         // A failure poisons the handle, and whoever commits next hears of it.
         let undurable = durable < tip.txn_id;
         let waiting = undurable.then(|| *self.undurable_since.get_or_insert(now));
+        let unsynced = log.end_lsn().get().saturating_sub(log.progress().durable.get());
         if let Some(since) = waiting
-            && now.saturating_sub(since) >= EVENTUAL_MAX
+            && (now.saturating_sub(since) >= EVENTUAL_MAX || unsynced >= UNSYNCED_BYTES_MAX)
         {
             core.sync_all().ok();
             self.undurable_since = None;

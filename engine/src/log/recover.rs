@@ -15,7 +15,7 @@
 //! the next open does the same again. Cost: the bytes behind the meta, read twice.
 
 use super::scan::{Scanner, Tail};
-use super::segments::{Chain, LogPaths, Segment};
+use super::segments::{Chain, LogPaths, RecordBefore, Segment};
 use super::transactions::Transactions;
 use super::writer::{Counters, draw_generation, header_of, sync_dir, write_zeros};
 use crate::disk::{Entropy, File, OpenMode, Storage, SyncKind};
@@ -115,10 +115,10 @@ fn judge(chain: &Chain, uuid: FileUuid, metas: &[Position]) -> Result<Judged> {
         let corrupt = Corrupt::at(place, "SEG-5", uuid, newest.header.uuid);
         return Err(corrupt.in_file(path).into());
     }
-    chain.check_position(*chosen)?;
+    let before = chain.record_at_position(*chosen)?;
+    let before = before.map_or_else(|| at_start(chain), Previous::from);
     let proven = metas.iter().map(|meta| meta.lsn).max().unwrap_or_default();
     let proven = proven.max(newest.header.start_lsn);
-    let before = previous_at(chain, chosen.lsn)?;
     let scanner = Scanner::new(chain.clone(), chosen.lsn)?.behind(before.crc).proven(proven);
     let mut transactions = Transactions::new(scanner, Some(chosen.txn_id));
     let mut last = *chosen;
@@ -150,16 +150,26 @@ fn judge(chain: &Chain, uuid: FileUuid, metas: &[Position]) -> Result<Judged> {
         action: Action::InPlace,
     };
     let open_chain = transactions.open_chain();
-    Ok(Judged { recovery, previous: previous_at(chain, tail)?, open_chain })
+    let previous = if tail == chosen.lsn { before } else { previous_at(chain, tail)? };
+    Ok(Judged { recovery, previous, open_chain })
+}
+
+impl From<RecordBefore> for Previous {
+    fn from(record: RecordBefore) -> Self {
+        Self { lsn: record.lsn, crc: record.crc }
+    }
 }
 
 fn previous_at(chain: &Chain, lsn: Lsn) -> Result<Previous> {
-    Ok(match chain.record_before(lsn)? {
-        Some(record) => Previous { lsn: record.lsn, crc: record.crc },
-        None => Previous {
-            lsn,
-            crc: chain.segments().first().map_or(0, |first| first.header.previous_crc),
-        },
+    Ok(chain.record_before(lsn)?.map_or_else(|| at_start(chain), Previous::from))
+}
+
+/// What the first record of a chain follows.
+fn at_start(chain: &Chain) -> Previous {
+    let header = chain.segments().first().map(|first| first.header);
+    header.map_or(Previous { lsn: Lsn::default(), crc: 0 }, |header| Previous {
+        lsn: header.start_lsn,
+        crc: header.previous_crc,
     })
 }
 
@@ -171,7 +181,8 @@ pub(super) struct Prepared {
     pub(super) previous_crc: u32,
 }
 
-/// Judges the log and makes its tail safe.
+/// Judges the log and makes its tail safe. Where no name changed, syncing the directory before
+/// anything is published is left to the caller, who has names of its own there.
 pub(super) fn prepare(
     storage: &Arc<dyn Storage>,
     paths: &LogPaths,
@@ -180,12 +191,12 @@ pub(super) fn prepare(
     metas: &[Position],
     counters: &Counters,
 ) -> Result<Prepared> {
-    let chain = Chain::discover(storage, paths)?;
-    let judged = judge(&chain, uuid, metas)?;
+    let mut chain = Chain::discover(storage, paths)?;
+    let Judged { mut recovery, mut previous, open_chain } = judge(&chain, uuid, metas)?;
+    let mut renamed = chain.newest().is_some_and(|newest| newest.path != paths.active());
     if storage.exists(&paths.next())? {
         storage.unlink(&paths.next())?;
     }
-    let Judged { mut recovery, mut previous, open_chain } = judged;
     match remedy(&chain, &recovery)? {
         Remedy::None => restore_name(storage, paths, &chain)?,
         Remedy::Erase => {
@@ -201,10 +212,13 @@ pub(super) fn prepare(
             recovery.tail = cut.unwrap_or(recovery.tail);
             let generation = draw_generation(entropy, old_generation(&chain));
             previous = copy(storage, paths, &chain, generation, &mut recovery, counters)?;
+            renamed = true;
         }
     }
-    sync_dir(storage, paths, counters)?;
-    let chain = Chain::discover(storage, paths)?;
+    if renamed {
+        sync_dir(storage, paths, counters)?;
+        chain = Chain::discover(storage, paths)?;
+    }
     let Previous { lsn: previous_lsn, crc: previous_crc } = previous;
     Ok(Prepared { chain, recovery, previous_lsn, previous_crc })
 }

@@ -353,6 +353,11 @@ impl Chain {
     /// # Errors
     /// `Corrupt`, `LOG-14`, when not; `Io`.
     pub fn check_position(&self, position: Position) -> Result<()> {
+        self.record_at_position(position).map(drop)
+    }
+
+    /// [`Chain::check_position`], and the record that ends there; `None` at the start of the chain.
+    pub(super) fn record_at_position(&self, position: Position) -> Result<Option<RecordBefore>> {
         let bad = |expected: String, found: String| -> Error {
             let corrupt = Corrupt::at(Place::Lsn(position.lsn), "LOG-14", expected, found);
             corrupt.in_file(self.paths.active()).into()
@@ -371,7 +376,7 @@ impl Chain {
         let Some(index) = self.segment_before(position.lsn) else {
             // The start of the chain: the byte before it is gone or never was.
             return if first.header.previous_crc == position.crc {
-                Ok(())
+                Ok(None)
             } else {
                 let found = format!("{:08x}", first.header.previous_crc);
                 Err(bad(format!("a log that follows record {:08x}", position.crc), found))
@@ -389,7 +394,7 @@ impl Chain {
             Some(record) if same && record.crc != position.crc => {
                 Err(bad(format!("record {:08x}", position.crc), format!("{:08x}", record.crc)))
             }
-            _ => Ok(()),
+            _ => Ok(before),
         }
     }
 

@@ -278,7 +278,7 @@ impl LogWriter {
     /// Opens the log for appending: finishes an interrupted rotation, judges the tail against what
     /// `metas` prove (all valid ones, the chosen one first), and makes the tail safe to append to
     /// (rule 19). Replay is then a scan of [`LogWriter::chain`] from `metas[0].lsn` to
-    /// [`Recovery::tail`].
+    /// [`Recovery::tail`]. The caller syncs the directory before it publishes anything.
     ///
     /// # Errors
     /// `Corrupt` when there is no log, when a position is not in it, or when damage is proven to be
