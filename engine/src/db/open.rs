@@ -422,6 +422,9 @@ fn finish(shared: Arc<Shared>) -> Db {
     let closing = Arc::clone(&shared);
     let on_last = Box::new(move || {
         if closing.core.is_forked() {
+            // Files, locks and threads are the parent's: nothing of them is touched, not even by
+            // dropping them.
+            std::mem::forget(closing);
             return;
         }
         closing.stop_background();

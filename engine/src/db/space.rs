@@ -109,15 +109,13 @@ fn find_out(shared: &Shared, metas: &mut crate::db::shared::Metas) -> Result<()>
     }
     pipeline.adopt_retired(retired);
     if unknown_readers(shared, metas)? {
-        // Rule 22: some reader's roots are not known, so the file only grows.
+        // Rule 22: some reader's roots are not known, so the file only grows. Without a free space
+        // of its own the pager takes every page for used.
         pipeline.reuse_forbidden = true;
-        let mut all = FreeSpace::empty(free_space.page_count);
-        let pages = u32::try_from(free_space.page_count).unwrap_or(u32::MAX);
-        mark_used(&mut all, &[Run { page: PageId::new(0), count: pages }]);
         metas.withheld = Some(free_space);
-        free_space = all;
+    } else {
+        pager.install_free_space(free_space);
     }
-    pager.install_free_space(free_space);
     Ok(())
 }
 

@@ -148,14 +148,6 @@ impl Core {
         self.observe(|| Event::Poisoned);
     }
 
-    /// Passes an error on; unless it is one that leaves the disk as it was, the handle is poisoned.
-    pub(crate) fn poison_on<T>(&self, result: Result<T>) -> Result<T> {
-        if result.is_err() {
-            self.poison();
-        }
-        result
-    }
-
     /// Marks it closed; whether it was not before.
     pub(crate) fn mark_closed(&self) -> bool {
         !self.closed.swap(true, Ordering::AcqRel)

@@ -53,11 +53,6 @@ impl HistoryRows {
         (history, dropped)
     }
 
-    /// What is kept.
-    pub(crate) fn keep(&self) -> History {
-        self.keep
-    }
-
     /// `next` became visible after `before`. Returns the states that are kept no longer.
     pub(crate) fn advance(&mut self, before: Snapshot, next: &Snapshot) -> Vec<TxnId> {
         debug_assert!(self.rows.back().is_none_or(|last| last.txn_id < before.txn_id), "HIST-2");

@@ -157,10 +157,6 @@ impl ReadTxn {
     pub(crate) fn tree(&self) -> &TreeRoot {
         &self.tree
     }
-
-    pub(crate) fn handle(&self) -> &Arc<Handle> {
-        &self.handle
-    }
 }
 
 impl Clone for ReadTxn {

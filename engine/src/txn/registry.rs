@@ -115,7 +115,7 @@ impl Registry {
         }
     }
 
-    /// Pins the visible state.
+    /// Pins the visible state: from here on it is live for reclaim (TXN-3).
     pub(crate) fn begin(&self) -> (Snapshot, SlotIndex) {
         let mut claimed = None;
         loop {

@@ -393,7 +393,7 @@ impl WriteTxn {
         Ok((self.txn_id, appended.end_lsn))
     }
 
-    /// Runs a change; after an error the tree is undefined, so the error stays.
+    /// Runs a change; after an error the tree is undefined, so the error stays (TXN-7).
     fn change<T>(&mut self, change: impl FnOnce(&mut Work, &Handle) -> Result<T>) -> Result<T> {
         self.check_usable()?;
         let Some(work) = &mut self.work else { unreachable!("not ended yet") };

@@ -42,7 +42,7 @@ struct Waiter {
 }
 
 impl WriterGate {
-    /// Enters when nobody is inside and nobody waits.
+    /// Enters when nobody is inside (TXN-1) and nobody waits.
     pub(crate) fn try_enter(&self) -> bool {
         let mut line = self.lock();
         let free = !line.held && line.waiters.is_empty();
@@ -77,7 +77,7 @@ impl WriterGate {
         granted
     }
 
-    /// Leaves; the longest waiter is inside at once.
+    /// Leaves; the longest waiter is inside at once, so that nobody slips in between (TXN-2).
     pub(crate) fn leave(&self) {
         let mut line = self.lock();
         assert!(line.held, "the writer gate is left by somebody who is not inside");
@@ -90,6 +90,7 @@ impl WriterGate {
     }
 
     /// Whether a writer is inside.
+    #[cfg(test)]
     pub(crate) fn is_held(&self) -> bool {
         self.lock().held
     }
