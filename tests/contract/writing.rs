@@ -107,7 +107,7 @@ fn retain_keeps_what_it_is_told_to() {
     for n in 0..3000_u32 {
         w.put(n.to_be_bytes(), n.to_le_bytes()).unwrap();
     }
-    let even = |_: &[u8], value: &[u8]| value[0] % 2 == 0;
+    let even = |_: &[u8], value: &[u8]| value[0].is_multiple_of(2);
     let range = 1000_u32.to_be_bytes()..2000_u32.to_be_bytes();
     assert_eq!(w.retain(range, even).unwrap(), 500);
     assert_eq!(w.len(), 2500);

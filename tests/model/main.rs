@@ -5,6 +5,8 @@
 //! after each the engine and the model must say the same. Programs follow from a seed alone; a failure
 //! names seed and step. `NORTHSTAR_MODEL_OPS` sets the number of operations (default 1,000,000 in all).
 
+#![allow(unreachable_pub, reason = "a test binary: its modules share freely")]
+
 mod program;
 mod session;
 

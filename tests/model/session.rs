@@ -253,7 +253,7 @@ impl<'a> Session<'a> {
     }
 
     fn retain(w: &mut WriteTxn, rows: &mut Rows, key: &[u8], place: &str) -> bool {
-        let keep = |_: &[u8], value: &[u8]| value.len() % 5 != 0;
+        let keep = |_: &[u8], value: &[u8]| !value.len().is_multiple_of(5);
         let kept = w.retain(key.to_vec().., keep).unwrap();
         let before = rows.len();
         let mut model_kept = 0;

@@ -19,13 +19,16 @@ use crate::txn::snapshot::Snapshot;
 /// The pages of one chain.
 pub(crate) type ChainPages = Vec<Run>;
 
+/// Gets a chain page's id, header and entries.
+type VisitPage<'v> = dyn FnMut(PageId, &ChainHeader, &[u8]) -> Result<(), Corrupt> + 'v;
+
 /// Reads the chain that starts at `first`; `visit` gets each page's header and entries.
 fn read_chain(
     pager: &Pager,
     first: Pointer,
     page_type: PageType,
     page_count: u64,
-    visit: &mut dyn FnMut(PageId, &ChainHeader, &[u8]) -> Result<(), Corrupt>,
+    visit: &mut VisitPage<'_>,
 ) -> Result<ChainPages> {
     let want = match page_type {
         PageType::Bitmap => Want::Bitmap,
@@ -63,7 +66,7 @@ pub(crate) fn read_bitmap(pager: &Pager, meta: &Meta) -> Result<Option<(FreeSpac
     let mut visit = |id: PageId, header: &ChainHeader, bytes: &[u8]| {
         check_bitmap(id, header, bytes)?;
         bits = bits.saturating_add(header.count.into());
-        if bits > meta.page_count || header.first % 64 != 0 {
+        if bits > meta.page_count || !header.first.is_multiple_of(64) {
             let expected = format!("bits for {} pages", meta.page_count);
             return Err(Corrupt::page(id, "MAP-1", expected, format!("{bits} bits")));
         }

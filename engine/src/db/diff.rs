@@ -84,11 +84,12 @@ impl Diff {
 impl Iterator for Diff {
     type Item = Result<Change>;
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ready.is_empty() && !self.done {
-            if let Err(error) = self.refill() {
-                self.done = true;
-                return Some(Err(error));
-            }
+        if self.ready.is_empty()
+            && !self.done
+            && let Err(error) = self.refill()
+        {
+            self.done = true;
+            return Some(Err(error));
         }
         self.ready.pop_front().map(Ok)
     }

@@ -38,10 +38,7 @@ pub(crate) fn prepare(shared: &Shared) -> Result<()> {
     // An I/O error may pass; a contradiction does not.
     match &result {
         Err(error) if !error.is_corrupt() => result,
-        _ => {
-            let _: &Result<()> = shared.space.get_or_init(|| result.clone());
-            result
-        }
+        _ => shared.space.get_or_init(|| result).clone(),
     }
 }
 

@@ -43,6 +43,9 @@ struct Work {
     record: RecordBuilder,
 }
 
+/// Keys to remove, and the key to go on from.
+type Doomed = (Vec<Vec<u8>>, Option<Vec<u8>>);
+
 /// Being inside the writer gate. Dropping it lets the next writer in.
 #[derive(Debug)]
 pub(crate) struct Pass {
@@ -176,7 +179,7 @@ impl WriteTxn {
         end: Option<&[u8]>,
         keep: &mut dyn FnMut(&[u8], &[u8]) -> bool,
         kept: &mut u64,
-    ) -> Result<(Vec<Vec<u8>>, Option<Vec<u8>>)> {
+    ) -> Result<Doomed> {
         /// Bytes of keys that are held at a time.
         const DOOMED_BYTES_MAX: usize = 1 << 20;
         let mut cursor = tree::Cursor::new(self.view(), self.root());
