@@ -4,6 +4,9 @@
 //! workbench, the checker and the tables of `spec/` all come from these declarations
 //! ([`field::Layout`]).
 
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic))]
+
 pub mod chain;
 pub mod checksum;
 pub mod content_hash;

@@ -139,3 +139,35 @@ fn numbers_in_the_text_are_those_of_the_code() {
         assert!(text.contains(&grouped(number)), "{what}: {} is not in the text", grouped(number));
     }
 }
+
+/// Every document of `spec/` that code or documents name is there.
+#[test]
+fn documents_that_are_named_exist() {
+    let root = super::repository();
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for folder in ["engine/src", "bench/src", "headless/src", "workbench/src", "tests"] {
+        for source in crate::source::rust_files(folder) {
+            texts.push((source.path, source.text));
+        }
+    }
+    for name in
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "spec/README.md"]
+    {
+        if let Ok(text) = fs::read_to_string(root.join(name)) {
+            texts.push((name.to_owned(), text));
+        }
+    }
+    let mut dead = Vec::new();
+    for (path, text) in &texts {
+        for (at, _) in text.match_indices("spec/") {
+            let rest = text.get(at..).unwrap_or_default();
+            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "/_.-".contains(c)));
+            let name = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            let is_document = name.ends_with(".md") && !name.contains("{}");
+            if is_document && !root.join(name).exists() {
+                dead.push(format!("{path}: {name}"));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "documents that do not exist:\n{}", dead.join("\n"));
+}

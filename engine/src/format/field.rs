@@ -209,6 +209,7 @@ impl<const N: usize> Scalar for [u8; N] {
 
 /// Fills in the offsets of fields that follow each other without gaps.
 #[doc(hidden)]
+#[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
 pub const fn placed<const N: usize>(mut fields: [Field; N]) -> [Field; N] {
     let mut at = 0;
     let mut index = 0;
@@ -241,6 +242,7 @@ macro_rules! layout {
             pub const BYTES: usize = $bytes;
 
             /// Name, width, kind and meaning of each field.
+            #[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
             pub const LAYOUT: $crate::format::field::Layout = $crate::format::field::Layout {
                 name: $title,
                 anchor: $anchor,

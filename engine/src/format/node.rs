@@ -11,8 +11,16 @@
 //!
 //! Key heads in slots and sampled hints: LeanStore and vmcache (`BTreeNode`), by Leis et al.
 
+#[cfg_attr(
+    not(test),
+    expect(clippy::indexing_slicing, reason = "edits nodes that passed the validator")
+)]
 mod cells;
 mod check;
+#[cfg_attr(
+    not(test),
+    expect(clippy::indexing_slicing, reason = "edits nodes that passed the validator")
+)]
 mod edit;
 mod view;
 

@@ -21,6 +21,7 @@ pub(super) const DEAD_OFFSET: usize = 46;
 pub(super) const SIBLING_OFFSET: usize = 48;
 pub(super) const HINTS_OFFSET: usize = 56;
 
+#[allow(clippy::indexing_slicing, reason = "evaluated at compile time")]
 const _: () = {
     let fields = NodeHeader::LAYOUT.fields;
     assert!(fields[0].offset + 40 == COUNT_OFFSET);
@@ -154,6 +155,7 @@ impl<'a> Node<'a> {
 
     /// Slot `index`; all zero past the end of the page.
     #[inline]
+    #[allow(clippy::indexing_slicing, reason = "constants below the array's length")]
     pub fn slot(self, index: usize) -> Slot {
         let bytes = self.slot_bytes(index);
         let field = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);

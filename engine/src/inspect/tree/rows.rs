@@ -174,7 +174,24 @@ impl<'a> Walk<'a> {
             let end = raw.key(index.saturating_add(1)).or_else(|| top.end.clone());
             self.enter(child.unwrap_or(Pointer::NULL), level, from, end, &mut rows);
         }
+        if !rows.complete && rows.items.len() < limit {
+            self.give_up(pages_max, &mut rows);
+        }
         rows
+    }
+
+    /// So many nodes without rows: no tree that the engine made. The rest is a hole.
+    fn give_up(&self, pages_max: usize, rows: &mut Rows) {
+        let Some(page) = self.stack.last().map(|level| level.pointer.page) else { return };
+        let expected = format!("rows within {pages_max} pages");
+        let problem = Corrupt::page(page, "NODE-1", expected, "nodes without slots");
+        let from = match rows.items.last() {
+            Some(RowItem::Row(row)) => row.key.clone(),
+            Some(RowItem::Hole { to, .. }) => to.clone().unwrap_or_default(),
+            None => self.bound.clone(),
+        };
+        rows.items.push(RowItem::Hole { page, from, to: None, problem });
+        rows.complete = true;
     }
 
     /// Puts a node on the path, positioned at the bound; a broken one becomes a hole.
