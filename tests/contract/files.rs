@@ -196,6 +196,50 @@ fn a_reader_beside_the_writer_keeps_what_it_reads() {
     assert!(db.verify().unwrap().is_clean());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_of_a_meta_that_the_next_writer_does_not_know_keeps_what_it_reads() {
+    let place = Place::new();
+    let round = |db: &northstar_engine::Db, byte: u8| {
+        let mut w = db.begin_write().unwrap();
+        for n in 0..2000_u32 {
+            w.put(n.to_be_bytes(), [byte; 100]).unwrap();
+        }
+        w.commit().unwrap();
+        db.checkpoint().unwrap();
+    };
+    let db = place.open_with(Options::new().background(false));
+    round(&db, 1);
+    let beside = Options::new().read_only(true).cache_bytes(0).open(place.path()).unwrap();
+    for byte in 2..6 {
+        round(&db, byte);
+    }
+    db.close().unwrap();
+    // Both slots have been overwritten: this writer cannot know what the reader's meta named.
+    let db = place.open_with(Options::new().background(false));
+    let before = db.stats().page_count;
+    for byte in 6..12 {
+        round(&db, byte);
+    }
+    assert!(db.stats().page_count > before + 5 * 15, "nothing is used again, the file only grows");
+    for row in beside.begin_read().unwrap().iter().unwrap() {
+        assert_eq!(&row.unwrap().1[..], &[1; 100]);
+    }
+    assert!(db.verify().unwrap().is_clean());
+    beside.close().unwrap();
+    round(&db, 12);
+    let grown = db.stats().page_count;
+    for byte in 13..30 {
+        round(&db, byte);
+    }
+    assert!(db.stats().page_count <= grown, "once it is gone, everything is used again");
+    assert!(db.verify().unwrap().problems.is_empty(), "{:?}", db.verify().unwrap().problems);
+    db.close().unwrap();
+    let db = place.open();
+    assert_eq!(db.begin_read().unwrap().len(), 2000);
+    assert!(db.verify().unwrap().problems.is_empty());
+}
+
 #[test]
 fn a_file_that_is_no_database_is_refused_and_not_touched() {
     let text: &[u8] = b"Dear diary, today I opened a text file as a database.\n";

@@ -387,6 +387,10 @@ impl Checkpoint<'_> {
 impl Drop for Checkpoint<'_> {
     fn drop(&mut self) {
         let core = &self.shared.core;
+        if std::thread::panicking() {
+            // The storage panicked under a write or a sync: what is on disk is not known.
+            core.poison();
+        }
         let Some(taken) = &self.taken else { return };
         let mut pipeline = core.pipeline();
         pipeline.let_go(Keeper::Running(self.run));

@@ -369,7 +369,9 @@ impl WriteTxn {
             key_count: tree.key_count,
             flags: flags | eventual,
         };
-        let appended = record.commit(log, info)?;
+        // Between record and root there is no way back: a panic leaves an id that is taken.
+        let unchained = PoisonUnlessChained { handle: &handle };
+        let appended = record.commit(log, info).inspect_err(|_| handle.poison())?;
         let position = log.position_of(appended, self.txn_id);
         let (tree, finished) = writer.finish();
         let relocated = flags & FLAG_RELOCATE != 0;
@@ -385,6 +387,7 @@ impl WriteTxn {
         pipeline.chain(Chained { snapshot, position, durability }, finished.retired);
         let unpublished = pipeline.unpublished();
         drop(pipeline);
+        drop(unchained);
         Counters::add(&handle.counters.commits);
         handle.observe(|| Event::Chained {
             txn_id: self.txn_id,
@@ -425,6 +428,19 @@ impl WriteTxn {
 
     fn view(&self) -> View<'_> {
         self.work().writer.view()
+    }
+}
+
+/// Poisons the handle when it is dropped by a panic.
+struct PoisonUnlessChained<'a> {
+    handle: &'a Handle,
+}
+
+impl Drop for PoisonUnlessChained<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.handle.poison();
+        }
     }
 }
 
