@@ -29,6 +29,8 @@ pub use writer::{Appended, LogConfig, LogCounters, LogPin, LogWriter, Progress};
 #[cfg(all(test, feature = "sim"))]
 mod crash_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@ use crate::error::{Corrupt, Place};
 use crate::ids::{FileUuid, Lsn};
 use crate::limits::SEGMENT_HEADER_BYTES;
 
+/// Segment numbers, positions and capacities stay below this, so that sums of them cannot overflow.
+const NUMBER_END: u64 = 1 << 62;
 /// The log format this program writes and reads.
 pub const LOG_VERSION: u32 = 0;
 /// First bytes of a log segment.
@@ -108,8 +110,15 @@ pub fn judge_segment(block: &[u8]) -> Result<SegmentHeader, Corrupt> {
         let found = header.copied_through.get();
         return Err(bad("copied_through", "SEG-3", "not below start_lsn", found));
     }
-    if header.start_lsn.checked_add(header.capacity).is_none() {
-        return Err(bad("capacity", "SEG-3", "a capacity in range", header.capacity));
+    for (name, number) in [
+        ("number", header.number),
+        ("start_lsn", header.start_lsn.get()),
+        ("copied_through", header.copied_through.get()),
+        ("capacity", header.capacity),
+    ] {
+        if number >= NUMBER_END {
+            return Err(bad(name, "SEG-3", "a number below 2^62", number));
+        }
     }
     if block.iter().skip(SegmentHeader::BYTES).any(|&byte| byte != 0) {
         let place = Place::Offset(SegmentHeader::BYTES as u64);

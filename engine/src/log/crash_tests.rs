@@ -3,8 +3,9 @@
 //! What must hold afterwards: no acknowledged transaction is lost, the state is that of one
 //! transaction, and recovering once more, or being interrupted while recovering, changes nothing.
 
-use super::LogConfig;
+use super::replay::MemoryState;
 use super::testing::*;
+use super::{LogConfig, Position};
 use crate::disk::Storage;
 use crate::disk::entropy::mix;
 use crate::error::Error;
@@ -68,13 +69,7 @@ impl Run {
 }
 
 /// Opens what a crash left; checks it against the model, commits twice more and opens again.
-fn check(
-    name: &str,
-    image: &SimImage,
-    acked: u64,
-    issued: u64,
-    states: &[super::replay::MemoryState],
-) {
+fn check(name: &str, image: &SimImage, acked: u64, issued: u64, states: &[MemoryState]) {
     let storage: Arc<dyn Storage> = Arc::new(image.to_disk());
     let has_log = !storage.list(&paths().directory(), "app.ns.log").expect("listed").is_empty();
     let whole = has_log && discover(&storage).is_ok_and(|chain| chain.newest().is_some());
@@ -123,6 +118,61 @@ fn no_crash_loses_an_acknowledged_transaction() {
         }
     }
     assert!(tried > 1000, "{tried} states");
+}
+
+/// A checkpoint, as far as the log is concerned: from operation `at` on the disk has this meta.
+struct Stored {
+    at: usize,
+    meta: (Position, MemoryState),
+}
+
+#[test]
+fn no_crash_around_trims_and_recycling_loses_anything() {
+    let states = models(40);
+    let disk = SimDisk::new();
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    let mut db = LogDb::create(&storage, TINY).expect("created");
+    let genesis = Stored { at: 0, meta: (db.last, MemoryState::default()) };
+    let mut stored = vec![genesis];
+    let mut acked_at = vec![disk.op_count()];
+    for _ in 0..30 {
+        db.commit().expect("committed");
+        acked_at.push(disk.op_count());
+        if db.txn.is_multiple_of(5) {
+            // The newer meta's position is never trimmed to: rule 12.
+            let older = stored.last().expect("genesis").meta.0.lsn;
+            stored.push(Stored { at: disk.op_count(), meta: (db.last, db.state.clone()) });
+            db.log.trim(older).expect("trimmed");
+        }
+        if db.txn.is_multiple_of(3) {
+            db.log.prepare_ahead().expect("prepared");
+        }
+    }
+    assert!(db.log.chain().start_lsn() > Some(Default::default()), "something was trimmed");
+    let trace = disk.trace();
+    let mut tried = 0;
+    for point in trace.crash_points(acked_at[0]) {
+        let acked = acked_at.iter().rposition(|&at| at <= point.at()).unwrap_or(0) as u64;
+        let valid = stored.iter().rev().filter(|stored| stored.at <= point.at()).take(2);
+        let metas: Vec<_> = valid.map(|stored| stored.meta.clone()).collect();
+        for model in [Model::Subset, Model::Garbage, Model::Names] {
+            every_state(&point, model, |choice, image| {
+                tried += 1;
+                let op = trace.describe(point.at());
+                let name = format!("{model} at {} ({op}), {choice}", point.at());
+                // The older meta alone must do as well: the newer one's slot may be damaged.
+                for from in 0..metas.len() {
+                    let storage: Arc<dyn Storage> = Arc::new(image.to_disk());
+                    let (mut again, _) = LogDb::open_behind(&storage, TINY, 77, &metas[from..])
+                        .unwrap_or_else(|error| panic!("{name}, meta {from}: {error}"));
+                    assert!(acked <= again.txn, "{name}: {acked} <= {}", again.txn);
+                    assert_eq!(again.state, states[again.txn as usize], "{name}");
+                    again.commit().unwrap_or_else(|error| panic!("{name}: {error}"));
+                }
+            });
+        }
+    }
+    assert!(tried > 300, "{tried} states");
 }
 
 #[test]

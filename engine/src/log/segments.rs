@@ -320,12 +320,13 @@ impl Chain {
         let bad = |expected: &str, found: String| -> Error {
             Corrupt::at(Place::Lsn(lsn), "LOG-6", expected, found).in_file(&segment.path).into()
         };
-        let room = lsn.get() - segment.header.start_lsn.get();
-        let end = segment.header.offset_of(lsn).unwrap_or(0);
+        let room = lsn.get().saturating_sub(segment.header.start_lsn.get());
         let mut bytes = [0; RecordTrailer::BYTES];
-        if room < RecordTrailer::BYTES as u64 || end > file.len()? {
-            return Err(bad("a record that ends here", format!("{room} bytes of log")));
-        }
+        let file_bytes = file.len()?;
+        let end = segment.header.offset_of(lsn).filter(|&end| end <= file_bytes);
+        let Some(end) = end.filter(|_| room >= bytes.len() as u64) else {
+            return Err(bad("a record that ends here", format!("{file_bytes} bytes of segment")));
+        };
         file.read_at(&mut bytes, end - RecordTrailer::BYTES as u64)?;
         let total = RecordTrailer::decode(&bytes).map_or(0, |trailer| trailer.total_bytes);
         let least = (RecordHeader::BYTES + RecordTrailer::BYTES) as u64;

@@ -85,11 +85,26 @@ impl LogDb {
         config: LogConfig,
         seed: u64,
     ) -> Result<(Self, Recovery)> {
-        let meta = Position::default();
+        let genesis = (Position::default(), MemoryState::default());
+        Self::open_behind(storage, config, seed, &[genesis])
+    }
+
+    /// Opens behind metas, the newest first, each with its state, and replays what follows it.
+    pub(super) fn open_behind(
+        storage: &Arc<dyn Storage>,
+        config: LogConfig,
+        seed: u64,
+        metas: &[(Position, MemoryState)],
+    ) -> Result<(Self, Recovery)> {
+        let positions: Vec<Position> = metas.iter().map(|meta| meta.0).collect();
         let entropy = SeededEntropy::new(seed);
         let (log, recovery) =
-            LogWriter::open(Arc::clone(storage), paths(), UUID, &entropy, config, &[meta])?;
-        let (state, txn) = state_of(&log.chain(), Some(recovery.tail))?;
+            LogWriter::open(Arc::clone(storage), paths(), UUID, &entropy, config, &positions)?;
+        let (meta, state) = &metas[0];
+        let scanner = Scanner::new(log.chain(), meta.lsn)?.until(recovery.tail);
+        let mut transactions = Transactions::new(scanner, Some(meta.txn_id));
+        let mut state = state.clone();
+        let txn = replay(&mut transactions, meta.txn_id, None, &mut state)?;
         assert_eq!(txn, recovery.last.txn_id, "the judgement and the replay agree");
         let last = recovery.last;
         Ok((Self { log: Arc::new(log), state, txn: txn.get(), last }, recovery))
