@@ -64,6 +64,33 @@ fn every_number_in_the_code_is_explained() {
     assert!(dead.is_empty(), "not in spec/invariants.md:\n{}", dead.join("\n"));
 }
 
+/// Comments and documents too: a number that nobody explains is no help.
+#[test]
+fn every_number_that_is_mentioned_exists() {
+    let known: BTreeSet<String> = rules().into_iter().map(|rule| rule.id).collect();
+    let families: BTreeSet<&str> = known.iter().filter_map(|id| id.split('-').next()).collect();
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for folder in ["engine/src", "headless/src", "workbench/src", "tests"] {
+        texts.extend(rust_files(folder).into_iter().map(|source| (source.path, source.text)));
+    }
+    for entry in fs::read_dir(super::repository().join("spec")).expect("spec").flatten() {
+        if let Ok(text) = fs::read_to_string(entry.path()) {
+            texts.push((entry.file_name().to_string_lossy().into_owned(), text));
+        }
+    }
+    let mut dead = BTreeSet::new();
+    for (path, text) in &texts {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+        for word in words.filter(|word| is_id(word)) {
+            let family = word.split('-').next().unwrap_or_default();
+            if families.contains(family) && !known.contains(word) {
+                dead.insert(format!("{word} in {path}"));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "not in spec/invariants.md: {dead:#?}");
+}
+
 #[test]
 fn every_rule_has_its_checker() {
     let sources = rust_files("engine/src");
@@ -145,6 +172,35 @@ fn every_crash_rule_is_there_and_cited() {
             assert!(stated, "{} cites {crash}, which is not stated", rule.id);
         }
     }
+}
+
+/// The code says where it keeps each crash rule: "rule 9", "crash rules 4, 10 and 22".
+#[test]
+fn every_crash_rule_is_kept_somewhere() {
+    let sources = rust_files("engine/src");
+    let mut kept = BTreeSet::new();
+    for source in sources.iter().filter(|source| !source.is_tests()) {
+        let text = source.text.replace("\n//!", " ").replace("///", " ").replace("//", " ");
+        for (at, _) in text.match_indices("rule") {
+            let rest = text.get(at + 4..).unwrap_or_default();
+            let rest = rest.strip_prefix('s').unwrap_or(rest);
+            let list: String = rest
+                .chars()
+                .take(60)
+                .take_while(|c| c.is_ascii_digit() || " ,\nandtorule".contains(*c))
+                .collect();
+            let mut numbers = list.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());
+            let first: Option<u32> = numbers.clone().next().and_then(|n| n.parse().ok());
+            kept.extend(numbers.by_ref().filter_map(|n| n.parse::<u32>().ok()));
+            // "rules 12 to 21"
+            if let (true, Some(first)) = (list.contains(" to "), first) {
+                let last = list.split(" to ").nth(1).and_then(|n| n.trim().parse().ok());
+                kept.extend(first..=last.unwrap_or(first));
+            }
+        }
+    }
+    let missing: Vec<u32> = (1..=25).filter(|number| !kept.contains(number)).collect();
+    assert!(missing.is_empty(), "no code says that it keeps crash rules {missing:?}");
 }
 
 #[test]

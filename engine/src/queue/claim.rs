@@ -68,7 +68,8 @@ impl TaskQueue {
         self.step(|txn| self.claim_in(txn, now, request))
     }
 
-    /// Claims as part of a transaction of the caller's.
+    /// Claims as part of a transaction of the caller's: there is one at a time, so no task gets two
+    /// owners (QUEUE-6).
     ///
     /// # Errors
     /// As [`TaskQueue::claim`].

@@ -426,15 +426,16 @@ impl Surveyor<'_, '_> {
         whole.then_some(map)
     }
 
-    /// MAP-5: the chosen meta's bitmap frees no page that its tree or its history reaches. Asked
+    /// MAP-5: the chosen meta's bitmap frees no page that its tree, its history or its own chains reach. Asked
     /// before the other meta is walked: what only that one needs is no business of this bitmap.
     fn reached_is_used(&mut self) {
         let Some(map) = &self.survey.free_map else { return };
         let reached = self.survey.live.iter().chain(self.survey.kept.iter());
+        let reached = reached.chain(self.survey.chains.iter());
         let freed: Vec<u64> = reached.filter(|&page| !map.is_used(PageId::new(page))).collect();
         for page in freed {
             let id = PageId::new(page);
-            let corrupt = Corrupt::page(id, "MAP-5", "in use: a tree reaches it", "free");
+            let corrupt = Corrupt::page(id, "MAP-5", "in use: it is reached", "free");
             self.push(Severity::Error, corrupt);
         }
     }

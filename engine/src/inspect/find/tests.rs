@@ -91,6 +91,10 @@ fn damage_is_found() {
             pages[10][ENTRIES_OFFSET + 1] &= !(1 << 1);
             reseal(pages, 10);
         }),
+        ("bitmap frees itself", "MAP-5", Severity::Error, |pages| {
+            pages[10][ENTRIES_OFFSET + 1] &= !(1 << 2);
+            reseal(pages, 10);
+        }),
         ("page in use for nothing", "MAP-6", Severity::Warning, |pages| {
             pages[10][ENTRIES_OFFSET] |= 1 << 7;
             reseal(pages, 10);

@@ -1,7 +1,7 @@
 //! Walks one tree with every check that needs more than one page.
 //!
 //! Iterative, with the path in memory and nothing else. A subtree that another tree of the file
-//! shares is looked at once. Keeps TREE-1 to TREE-6.
+//! shares is looked at once. Keeps TREE-1 to TREE-5.
 
 use super::survey::{LevelStats, Survey};
 use crate::error::Corrupt;
