@@ -22,7 +22,7 @@ mod frame;
 mod huge;
 mod judge;
 mod page_ref;
-mod prefetch;
+pub(crate) mod prefetch;
 mod table;
 mod value;
 mod view;

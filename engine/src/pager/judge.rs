@@ -26,18 +26,27 @@ impl Want {
     }
 }
 
+const PAGE_TYPE: usize = PageHeader::LAYOUT.fields[3].offset;
+const BIRTH: usize = PageHeader::LAYOUT.fields[7].offset;
+const NONCE: usize = PageHeader::LAYOUT.fields[8].offset;
+const _: () = assert!(PageHeader::LAYOUT.fields[4].offset == PAGE_TYPE + 1, "level follows type");
+
+/// `N` bytes of `page` from `AT`. Both are constants, so no check is left at run time.
+#[inline]
+fn part<const AT: usize, const N: usize>(page: &Page) -> [u8; N] {
+    page.get(AT..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+}
+
 /// PAGE-6, TREE-1, OVF-4: the page is of the allocation that `pointer` names, and of the type and level that
 /// `want` asks for.
 #[inline]
 pub(super) fn check_hop(page: &Page, pointer: Pointer, want: Want) -> Result<()> {
     let (page_type, level) = want.type_and_level();
-    let header = PageHeader::decode(page);
-    if let Some(header) = header
-        && header.birth == pointer.birth
-        && header.nonce == pointer.nonce
-        && header.page_type == page_type as u8
-        && header.level == level
-        && header.page_id == pointer.page
+    let birth = u64::from_le_bytes(part::<BIRTH, 8>(page));
+    let nonce = u32::from_le_bytes(part::<NONCE, 4>(page));
+    if birth == pointer.birth.get()
+        && nonce == pointer.nonce
+        && part::<PAGE_TYPE, 2>(page) == [page_type as u8, level]
     {
         let Want::Overflow { index, count } = want else { return Ok(()) };
         let extent = page.get(PageHeader::BYTES..).and_then(OverflowHeader::decode);
@@ -46,7 +55,7 @@ pub(super) fn check_hop(page: &Page, pointer: Pointer, want: Want) -> Result<()>
         }
     }
     if sabotage::on(Switch::TrustStalePage)
-        && header.is_some_and(|header| header.page_type == page_type as u8 && header.level == level)
+        && part::<PAGE_TYPE, 2>(page) == [page_type as u8, level]
     {
         return Ok(());
     }

@@ -2,6 +2,12 @@
 
 #![allow(unsafe_code)]
 
+/// Brings the first bytes of a slice near.
+#[inline]
+pub(crate) fn bytes(bytes: &[u8]) {
+    near(bytes.as_ptr());
+}
+
 /// Brings the cache line at `address` near. Any address is allowed.
 #[inline]
 pub(super) fn near(address: *const u8) {

@@ -9,7 +9,7 @@ use super::{TreeRoot, value};
 use crate::error::Result;
 use crate::format::node::Node;
 use crate::ids::Pointer;
-use crate::pager::{Value, View, Want};
+use crate::pager::{Value, View, Want, prefetch};
 
 /// The value under `key`.
 ///
@@ -64,69 +64,72 @@ pub fn get_many<'p, K: AsRef<[u8]>>(
     keys: &[K],
 ) -> Result<Vec<Option<Value<'p>>>> {
     let mut values = Vec::with_capacity(keys.len());
-    let Some((pointer, top_level)) = top(root)? else {
+    let Some(top) = top(root)? else {
         values.resize_with(keys.len(), || None);
         return Ok(values);
     };
     for keys in keys.chunks(LANES) {
-        let mut pointers = [pointer; LANES];
-        let reached = descend_together(view, &mut pointers, top_level, keys)?;
-        for (key, pointer) in keys.iter().zip(pointers) {
-            // From a leaf in memory, else from the root: the rare case stays simple.
-            let found = match reached {
-                true => leaf_value(view, pointer, key.as_ref())?,
-                false => None,
-            };
-            values.push(match found {
-                Some(found) => found,
-                None => get(view, root, key.as_ref())?,
-            });
+        let done = values.len();
+        if !get_together(view, top, keys, &mut values)? {
+            // A page was not in memory, or a value has its own: rare enough for the simple way.
+            values.truncate(done);
+            for key in keys {
+                values.push(get(view, root, key.as_ref())?);
+            }
         }
     }
     Ok(values)
 }
 
-/// Takes all lanes to their leaves, level by level; `false` when a page was not in memory.
-fn descend_together<K: AsRef<[u8]>>(
-    view: View<'_>,
-    pointers: &mut [Pointer; LANES],
-    top_level: u8,
+/// One step of all look-ups at a time: each asks for the bytes that its next step needs, which
+/// arrive while the others go on. `false` when something is not in memory.
+fn get_together<'p, K: AsRef<[u8]>>(
+    view: View<'p>,
+    (root, top_level): (Pointer, u8),
     keys: &[K],
+    values: &mut Vec<Option<Value<'p>>>,
 ) -> Result<bool> {
     let reading = view.enter();
-    for level in (1..=top_level).rev() {
-        for (pointer, key) in pointers.iter_mut().zip(keys) {
-            let Some(page) = reading.page(*pointer, Want::Node { level })? else {
-                return Ok(false);
-            };
+    let mut pointers = [root; LANES];
+    for level in (0..=top_level).rev() {
+        let want = Want::Node { level };
+        let mut lanes = [None; LANES];
+        for ((lane, pointer), key) in lanes.iter_mut().zip(&pointers).zip(keys) {
+            let Some(page) = reading.page(*pointer, want)? else { return Ok(false) };
             let node = Node::new(page);
-            *pointer = node.child(node.find_child(key.as_ref()));
-            reading.prefetch(*pointer);
+            let probe = node.begin_search(key.as_ref());
+            prefetch::bytes(node.slots_near(&probe));
+            *lane = Some((node, probe));
+        }
+        for (node, probe) in lanes.iter_mut().flatten() {
+            node.narrow(probe);
+            prefetch::bytes(node.cell_near(probe));
+        }
+        for ((node, probe), pointer) in lanes.iter().flatten().zip(&mut pointers) {
+            if level > 0 {
+                *pointer = node.child(node.end_find_child(probe));
+                reading.prefetch(*pointer);
+                continue;
+            }
+            let Ok(index) = node.end_search(probe) else {
+                values.push(None);
+                continue;
+            };
+            let (start, len, overflow) = node.value_place(index);
+            if overflow {
+                return Ok(false);
+            }
+            let short = Value::try_short(node.stored_value(index).0);
+            values.push(match short {
+                Some(short) => Some(short),
+                None => match reading.pin(*pointer, want)? {
+                    Some(page) => Some(Value::paged(page, start, len)),
+                    None => return Ok(false),
+                },
+            });
         }
     }
     Ok(true)
-}
-
-/// What the leaf says, if it is in memory and the value is in it: `None` when that is not known.
-fn leaf_value<'p>(
-    view: View<'p>,
-    pointer: Pointer,
-    key: &[u8],
-) -> Result<Option<Option<Value<'p>>>> {
-    let reading = view.enter();
-    let want = Want::Node { level: 0 };
-    let Some(page) = reading.page(pointer, want)? else { return Ok(None) };
-    let node = Node::new(page);
-    let Ok(index) = node.search(key) else { return Ok(Some(None)) };
-    let (start, len, overflow) = node.value_place(index);
-    if overflow {
-        return Ok(None);
-    }
-    if let Some(short) = Value::try_short(node.stored_value(index).0) {
-        return Ok(Some(Some(short)));
-    }
-    let page = reading.pin(pointer, want)?;
-    Ok(page.map(|page| Some(Value::paged(page, start, len))))
 }
 
 /// The row with the lowest key.

@@ -153,7 +153,11 @@ proptest! {
             }
         }
         for key in kept.iter().chain(&absent) {
-            prop_assert_eq!(Node::new(&page).search(key), kept.binary_search(key), "{:?}", key);
+            let node = Node::new(&page);
+            prop_assert_eq!(node.search(key), kept.binary_search(key), "{:?}", key);
+            let mut probe = node.begin_search(key);
+            node.narrow(&mut probe);
+            prop_assert_eq!(node.end_search(&probe), kept.binary_search(key), "{:?} in steps", key);
         }
     }
 
@@ -184,6 +188,9 @@ proptest! {
             let expected = kept.partition_point(|separator| separator <= key).max(1) - 1;
             let node = Node::new(&page);
             prop_assert_eq!(node.find_child(key), expected, "{:?}", key);
+            let mut probe = node.begin_search(key);
+            node.narrow(&mut probe);
+            prop_assert_eq!(node.end_find_child(&probe), expected, "{:?} in steps", key);
             prop_assert_eq!(node.child(expected), child(expected));
         }
         if kept.len() >= 5 {

@@ -59,6 +59,15 @@ pub enum CellValue<'a> {
     Overflow(ValueDescriptor),
 }
 
+/// A search under way in a node; see [`Node::begin_search`].
+#[derive(Clone, Copy, Debug)]
+pub struct Probe<'k> {
+    suffix: &'k [u8],
+    head: u32,
+    low: usize,
+    high: usize,
+}
+
 /// A node, read.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
@@ -280,17 +289,77 @@ impl<'a> Node<'a> {
             return (low.min(count), count);
         }
         let distance = count / (HINT_COUNT + 1);
-        let mut below = 0;
-        let mut not_above = 0;
+        let (mut below, mut not_above) = (0, 0);
+        let hints = self.bytes.get(HINTS_OFFSET..SLOTS_OFFSET).unwrap_or_default();
         // Counting instead of leaving early: no branch to mispredict, and it vectorises.
-        for index in 0..HINT_COUNT {
-            let hint = self.hint(index);
-            below += usize::from(hint < head);
-            not_above += usize::from(hint <= head);
+        for hint in hints.as_chunks::<4>().0 {
+            let hint = u32::from_le_bytes(*hint);
+            below += u32::from(hint < head);
+            not_above += u32::from(hint <= head);
         }
+        let (below, not_above) = (below as usize, not_above as usize);
         let start = below * distance;
         let end = if not_above < HINT_COUNT { (not_above + 1) * distance } else { count };
         (start.max(low), end)
+    }
+
+    /// The first third of a search, for look-ups that go on side by side: prefix and hints.
+    #[inline]
+    pub fn begin_search<'k>(self, key: &'k [u8]) -> Probe<'k> {
+        let first = usize::from(!self.is_leaf());
+        match self.behind_prefix(key) {
+            Ok(suffix) => {
+                let head = head_of(suffix);
+                let (low, high) = self.hinted(head, first);
+                Probe { suffix, head, low, high }
+            }
+            Err(order) => {
+                let at = if order.is_lt() { first } else { self.count() };
+                Probe { suffix: &[], head: 0, low: at, high: at }
+            }
+        }
+    }
+
+    /// The bytes that the second third looks at first.
+    #[inline]
+    pub fn slots_near(self, probe: &Probe<'_>) -> &'a [u8] {
+        let offset = probe.low.saturating_mul(Slot::BYTES).saturating_add(SLOTS_OFFSET);
+        self.bytes.get(offset..).unwrap_or_default()
+    }
+
+    /// The second third: heads. What is left are slots with the very head.
+    #[inline]
+    pub fn narrow(self, probe: &mut Probe<'_>) {
+        while probe.low < probe.high {
+            let middle = probe.low.midpoint(probe.high);
+            match self.head(middle).cmp(&probe.head) {
+                Ordering::Less => probe.low = middle + 1,
+                Ordering::Greater => probe.high = middle,
+                // Rarely more than one: the rest is for the whole comparison.
+                Ordering::Equal => return,
+            }
+        }
+    }
+
+    /// The bytes that the last third looks at first: the cell of the likely slot.
+    #[inline]
+    pub fn cell_near(self, probe: &Probe<'_>) -> &'a [u8] {
+        let found = probe.low < probe.high;
+        let likely = if found { probe.low.midpoint(probe.high) } else { probe.low };
+        let likely = if found { likely } else { likely.saturating_sub(1) };
+        self.bytes.get(usize::from(self.slot(likely).offset)..).unwrap_or_default()
+    }
+
+    /// The last third: whole keys. As [`Self::search`].
+    #[inline]
+    pub fn end_search(self, probe: &Probe<'_>) -> Result<usize, usize> {
+        self.search_between(probe.suffix, probe.head, probe.low, probe.high)
+    }
+
+    /// The last third in an internal node. As [`Self::find_child`].
+    #[inline]
+    pub fn end_find_child(self, probe: &Probe<'_>) -> usize {
+        self.end_search(probe).unwrap_or_else(|index| index.saturating_sub(1))
     }
 
     /// Hint `index`.
@@ -302,7 +371,19 @@ impl<'a> Node<'a> {
     #[inline]
     fn search_suffix(self, suffix: &[u8], low: usize) -> Result<usize, usize> {
         let head = head_of(suffix);
-        let (mut low, mut high) = self.hinted(head, low);
+        let (low, high) = self.hinted(head, low);
+        self.search_between(suffix, head, low, high)
+    }
+
+    /// Searches for `suffix`, which starts with `head`, in the slots `low..high` or behind them.
+    #[inline]
+    fn search_between(
+        self,
+        suffix: &[u8],
+        head: u32,
+        mut low: usize,
+        mut high: usize,
+    ) -> Result<usize, usize> {
         while low < high {
             let middle = low.midpoint(high);
             let order = match self.head(middle).cmp(&head) {
