@@ -155,12 +155,13 @@ impl Pager {
     pub fn new(config: Config) -> Arc<Self> {
         let frames = config.cache_bytes.max(CACHE_BYTES_MIN) / PAGE_BYTES;
         let frames = u32::try_from(frames).unwrap_or(u32::MAX / 2);
+        let pool = Pool::new(frames, RESERVE_FRAMES);
         Arc::new(Self {
             file: config.file,
             uuid: config.uuid,
             cells_max: config.cells_max.unwrap_or(usize::MAX).max(4),
-            pool: Pool::new(frames, RESERVE_FRAMES),
-            unclean_max: u64::from(frames) * 3 / 4,
+            unclean_max: u64::from(pool.budget()) * 3 / 4,
+            pool,
             allocator: Mutex::new(Allocator::new(config.page_count)),
             page_count: AtomicU64::new(config.page_count),
             nonce_seed: config.entropy.next_u64(),

@@ -26,7 +26,7 @@ mod view;
 
 pub use cells::{Cells, Insert, SplitAt};
 pub use check::check_node;
-pub use edit::{NodeMut, child_bytes};
+pub use edit::{NodeMut, Scratch, child_bytes};
 pub use view::{CellValue, Node, Probe, head_of};
 
 use super::field::layout;

@@ -20,7 +20,7 @@ use super::epoch::{Epochs, Running};
 use super::table::{State, Table, Word};
 use crate::ids::{PageId, TxnId};
 use crate::limits::PAGE_BYTES;
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::VecDeque;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -28,6 +28,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Frames lie at multiples of this, so that the system can back them with huge pages.
 const ALIGNMENT: usize = 2 << 20;
+/// Most frames of a pool: 64 GiB.
+const FRAMES_MAX: u32 = 1 << 22;
 /// Frames in limbo that are looked at in one go.
 const LIMBO_BATCH: usize = 2 * EVICTION_BATCH;
 /// How many pages an eviction puts out at once, so that one wait for epochs serves many.
@@ -47,19 +49,18 @@ unsafe impl Send for Region {}
 unsafe impl Sync for Region {}
 
 impl Region {
-    fn new(frames: usize) -> Self {
+    /// `None` when the system has no memory for that many.
+    fn new(frames: usize) -> Option<Self> {
         let bytes = frames * PAGE_BYTES;
         // Aligned by hand: an aligned `alloc_zeroed` would write all of it now.
-        let layout =
-            Layout::from_size_align(bytes + ALIGNMENT, 16).expect("a cache size in reason");
+        let layout = Layout::from_size_align(bytes + ALIGNMENT, 16).ok()?;
         // SAFETY: the layout's size is not zero.
-        let base = unsafe { alloc_zeroed(layout) };
-        let Some(base) = NonNull::new(base) else { handle_alloc_error(layout) };
+        let base = NonNull::new(unsafe { alloc_zeroed(layout) })?;
         let skipped = base.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
         // SAFETY: `skipped` is at most `ALIGNMENT`, which the allocation has room for.
         let first = unsafe { base.add(skipped) };
         super::huge::advise(first, bytes);
-        Self { base, layout, first: first.cast(), frames }
+        Some(Self { base, layout, first: first.cast(), frames })
     }
 
     fn frame(&self, frame: u32) -> NonNull<Page> {
@@ -121,11 +122,23 @@ pub(super) enum Need {
 }
 
 impl Pool {
-    /// `budget` frames, and `reserve` more for changes under way.
+    /// `budget` frames, or fewer when the system has no memory for them, and `reserve` more for
+    /// changes under way.
+    ///
+    /// # Panics
+    /// When there is no memory for the reserve alone.
     pub(super) fn new(budget: u32, reserve: u32) -> Self {
-        let frames = (budget + reserve) as usize;
+        let mut budget = budget.min(FRAMES_MAX);
+        let region = loop {
+            match Region::new((budget + reserve) as usize) {
+                Some(region) => break region,
+                None => assert!(budget > 1, "memory for the smallest cache"),
+            }
+            budget /= 2;
+        };
+        let frames = region.frames;
         Self {
-            region: Region::new(frames),
+            region,
             meta: (0..frames).map(|_| FrameMeta::default()).collect(),
             table: Table::new(),
             epochs: Epochs::new(),
@@ -556,3 +569,6 @@ impl Drop for Writing<'_> {
         let _changed = self.pin.pool.change(self.page, self.pin.frame, State::Writing, to);
     }
 }
+
+#[cfg(test)]
+mod tests;

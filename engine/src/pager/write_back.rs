@@ -113,14 +113,14 @@ impl Pager {
         &self,
         pages: impl Iterator<Item = (PageId, &'a Page)>,
     ) -> Result<()> {
-        let mut buffer: Vec<Page> = Vec::new();
+        let mut buffer: Vec<Page> = Vec::with_capacity(BATCH_PAGES);
         let mut first = 0;
         for (id, page) in pages {
             if first + buffer.len() as u64 != id.get() || buffer.len() >= BATCH_PAGES {
                 self.write_run(first, &mut buffer)?;
                 first = id.get();
             }
-            buffer.push(*page);
+            buffer.extend_from_slice(std::slice::from_ref(page));
             if let Some(copy) = buffer.last_mut() {
                 seal_copy(copy, self.uuid);
             }

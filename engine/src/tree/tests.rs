@@ -434,6 +434,25 @@ fn sequential_rows_fill_their_pages() {
 }
 
 #[test]
+fn keys_that_rise_inside_the_tree_fill_their_pages_too() {
+    let mut harness = Harness::new(None);
+    harness.write(|writer, model| {
+        for number in 0..20_000u64 {
+            // Two series side by side, each in rising order, in turns of 100.
+            let series = [b"a/", b"b/"][(number / 100 % 2) as usize];
+            let key = [&series[..], &number.to_be_bytes()].concat();
+            writer.insert(&key, &[1; 100]).unwrap();
+            model.insert(key, vec![1; 100]);
+        }
+    });
+    let user_bytes = 20_000 * 110;
+    let pages = harness.pager.page_count() - harness.pager.free_pages();
+    let file_bytes = pages * PAGE_BYTES as u64;
+    assert!(file_bytes * 100 < user_bytes * 130, "{file_bytes} bytes of pages for {user_bytes}");
+    harness.verify();
+}
+
+#[test]
 fn an_overflowing_value_is_read_whole_or_not_at_all() {
     let mut harness = Harness::new(None);
     let value: Vec<u8> = (0..2_000_000u32).map(|number| (number >> 7) as u8).collect();

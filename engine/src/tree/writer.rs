@@ -11,12 +11,16 @@ mod remove_range;
 use super::path::top;
 use super::{TreeRoot, value};
 use crate::error::Result;
-use crate::format::node::{CellValue, Cells, Insert, Node, NodeMut, SplitAt, child_bytes};
+use crate::format::node::{CellValue, Cells, Insert, Node, NodeMut, Scratch, SplitAt, child_bytes};
 use crate::format::overflow::ValueDescriptor;
 use crate::format::page::PageType;
 use crate::ids::{PageId, Pointer};
-use crate::limits::{INLINE_ROW_BYTES_MAX, PAGE_BYTES};
+use crate::limits::INLINE_ROW_BYTES_MAX;
 use crate::pager::{Edit, Finished, Page, View, Want};
+
+/// After so many insertions in rising order a split leaves the left node full, wherever in the tree
+/// it is: keys that rise behind a common front (a queue's, a series') fill their pages, too.
+const RISING_MIN: u32 = 16;
 
 /// A node on the way to a leaf.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +40,11 @@ pub struct Writer {
     finger: Vec<Turn>,
     finger_spills: u64,
     cells_max: usize,
-    scratch: Box<Page>,
+    scratch: Scratch,
+    /// Insertions in a row that each went right behind the one before.
+    rising: u32,
+    /// Leaf and slot of the last insertion; not known after a split.
+    last: Option<(Pointer, usize)>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -58,7 +66,9 @@ impl Writer {
             finger: Vec::new(),
             finger_spills: 0,
             cells_max,
-            scratch: Box::new([0; PAGE_BYTES]),
+            scratch: Scratch::default(),
+            rising: 0,
+            last: None,
         }
     }
 
@@ -120,6 +130,9 @@ impl Writer {
                 (index, true)
             }
         };
+        let follows = self.last.is_none_or(|(last, at)| last == leaf && at + 1 == index);
+        self.rising = if follows { self.rising.saturating_add(1) } else { 0 };
+        self.last = Some((leaf, index));
         self.put_cell(Insert { index, key, value, overflow })?;
         self.root.key_count = self.root.key_count.saturating_add(u64::from(!replaced));
         Ok(replaced)
@@ -269,6 +282,7 @@ impl Writer {
             (separator, right) = self.split(at, insert)?;
         }
         self.finger.clear();
+        self.last = None;
         Ok(())
     }
 
@@ -278,11 +292,17 @@ impl Writer {
         let level = (self.finger.len() - 1 - at) as u8;
         let page_type = if level == 0 { PageType::Leaf } else { PageType::Internal };
         let right = self.edit.alloc(page_type, level)?;
-        self.scratch.copy_from_slice(mutable(&mut self.edit, pointer));
-        let node = Node::new(&self.scratch);
-        let rising = is_last && insert.index == node.count();
+        let node = Node::new(self.scratch.copy_of(mutable(&mut self.edit, pointer)));
+        let at_end = insert.index == node.count();
+        let leaf_at = self.finger.len() - 1;
+        let rising = self.rising >= RISING_MIN;
         let cells = Cells::new(node, Some(insert));
-        let split_at = if rising { SplitAt::End } else { SplitAt::Middle };
+        let split_at = match (at_end, at_end && is_last || rising) {
+            (true, true) => SplitAt::End,
+            // Above the leaves the middle is right: the children of both sides will grow.
+            (false, true) if at == leaf_at => SplitAt::Behind(insert.index),
+            _ => SplitAt::Middle,
+        };
         let place = cells.split_point(split_at, self.cells_max);
         let separator = cells.separator(place);
         let mut right_node = NodeMut::new(mutable(&mut self.edit, right));

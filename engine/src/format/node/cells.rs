@@ -25,8 +25,10 @@ pub struct Insert<'a> {
 pub enum SplitAt {
     /// Near the middle.
     Middle,
-    /// As far right as possible: keys are coming in rising order.
+    /// As far right as possible: keys are coming in rising order, behind all others.
     End,
+    /// Behind cell `n`: keys are coming in rising order, in front of others.
+    Behind(usize),
 }
 
 /// A cell with its key in two parts.
@@ -163,8 +165,13 @@ impl<'a> Cells<'a> {
                 && self.encoded_bytes(0..place, &sums) <= NODE_BYTES
                 && self.encoded_bytes(place..count, &sums) <= NODE_BYTES
         };
-        if at == SplitAt::End && fits(high) {
-            return high;
+        let asked = match at {
+            SplitAt::Middle => None,
+            SplitAt::End => Some(high),
+            SplitAt::Behind(index) => Some(index + 1),
+        };
+        if let Some(place) = asked.filter(|place| (low..=high).contains(place) && fits(*place)) {
+            return place;
         }
         let middle = sums.partition_point(|sum| *sum < sums[count] / 2).clamp(low, high);
         let reach = count / 16;

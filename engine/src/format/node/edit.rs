@@ -14,6 +14,19 @@ use crate::ids::{PageId, Pointer};
 use crate::limits::PAGE_BYTES;
 use std::ops::Range;
 
+/// Room for a copy of a page while the page is written anew; taken when it is first needed.
+#[derive(Debug, Default)]
+pub struct Scratch(Option<Box<[u8; PAGE_BYTES]>>);
+
+impl Scratch {
+    /// A copy of `page`, valid until the next one.
+    pub fn copy_of(&mut self, page: &[u8; PAGE_BYTES]) -> &[u8; PAGE_BYTES] {
+        let copy = self.0.get_or_insert_with(|| Box::new([0; PAGE_BYTES]));
+        copy.copy_from_slice(page);
+        copy
+    }
+}
+
 /// A node being changed. Its page header is the pager's to fill in.
 #[derive(Debug)]
 pub struct NodeMut<'a> {
@@ -52,14 +65,8 @@ impl<'a> NodeMut<'a> {
     }
 
     /// Puts a cell in; `false` when the node is too full, even when compacted, and nothing changed.
-    /// `scratch` is overwritten.
     #[must_use]
-    pub fn insert(
-        &mut self,
-        insert: Insert<'_>,
-        cells_max: usize,
-        scratch: &mut [u8; PAGE_BYTES],
-    ) -> bool {
+    pub fn insert(&mut self, insert: Insert<'_>, cells_max: usize, scratch: &mut Scratch) -> bool {
         let node = self.node();
         let count = node.count();
         if count >= cells_max {
@@ -83,8 +90,8 @@ impl<'a> NodeMut<'a> {
         if whole_cells - keyed * cells.prefix_bytes(&whole) > NODE_BYTES {
             return false;
         }
-        scratch.copy_from_slice(self.bytes);
-        self.encode(&Cells::new(Node::new(scratch), Some(insert)), whole);
+        let copy = Node::new(scratch.copy_of(self.bytes));
+        self.encode(&Cells::new(copy, Some(insert)), whole);
         true
     }
 

@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn a_leaf_is_a_sorted_map(steps in proptest::collection::vec(step(), 1..250)) {
         let mut page = empty(PageType::Leaf, 0);
-        let mut scratch = Box::new([0; PAGE_BYTES]);
+        let mut scratch = Scratch::default();
         let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
         for step in steps {
             match step {
@@ -98,8 +98,7 @@ proptest! {
                         continue;
                     }
                     // Full: both halves of a split hold what was there, and the new row.
-                    scratch.copy_from_slice(&page[..]);
-                    let cells = Cells::new(Node::new(&scratch), Some(insert));
+                    let cells = Cells::new(Node::new(scratch.copy_of(&page)), Some(insert));
                     prop_assert!(!cells.fit_one_node(usize::MAX));
                     let at = if fill % 2 == 0 { SplitAt::Middle } else { SplitAt::End };
                     let place = cells.split_point(at, usize::MAX);
@@ -142,7 +141,7 @@ proptest! {
         absent in proptest::collection::vec(key(), 1..60),
     ) {
         let mut page = empty(PageType::Leaf, 0);
-        let mut scratch = Box::new([0; PAGE_BYTES]);
+        let mut scratch = Scratch::default();
         let mut kept: Vec<Vec<u8>> = Vec::new();
         for key in present {
             let index = Node::new(&page).search(&key).unwrap_err();
@@ -167,12 +166,12 @@ proptest! {
         probes in proptest::collection::vec(key(), 1..60),
     ) {
         let mut page = empty(PageType::Internal, 1);
-        let mut scratch = Box::new([0; PAGE_BYTES]);
+        let mut scratch = Scratch::default();
         let child = |number: usize| Pointer {
             page: PageId::new(10 + number as u64), birth: TxnId::new(1), nonce: number as u32,
         };
         let mut kept: Vec<Vec<u8>> = vec![vec![]];
-        let put = |page: &mut Page, scratch: &mut Page, index, key: &[u8], number| {
+        let put = |page: &mut Page, scratch: &mut Scratch, index, key: &[u8], number| {
             let value = child_bytes(child(number));
             let insert = Insert { index, key, value: &value, overflow: false };
             NodeMut::new(page).insert(insert, usize::MAX, scratch)
@@ -234,7 +233,7 @@ proptest! {
 fn filled(leaf: bool) -> Box<Page> {
     let (page_type, level) = if leaf { (PageType::Leaf, 0) } else { (PageType::Internal, 1) };
     let mut page = empty(page_type, level);
-    let mut scratch = Box::new([0; PAGE_BYTES]);
+    let mut scratch = Scratch::default();
     for number in 0..50 {
         let child = Pointer { page: PageId::new(20 + number), birth: TxnId::new(1), nonce: 3 };
         let value = child_bytes(child);
@@ -283,7 +282,7 @@ fn check_refuses() {
 #[test]
 fn a_node_of_maximal_cells_splits() {
     let mut page = empty(PageType::Leaf, 0);
-    let mut scratch = Box::new([0; PAGE_BYTES]);
+    let mut scratch = Scratch::default();
     let keys: Vec<Vec<u8>> = (0..4u8).map(|first| vec![first; KEY_BYTES_MAX]).collect();
     let descriptor = [1; ValueDescriptor::BYTES];
     for (index, key) in keys.iter().enumerate() {

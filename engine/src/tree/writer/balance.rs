@@ -7,7 +7,6 @@ use super::{Turn, Writer, mutable};
 use crate::error::Result;
 use crate::format::node::{Cells, NODE_BYTES, Node, NodeMut};
 use crate::ids::Pointer;
-use crate::limits::PAGE_BYTES;
 use crate::pager::Want;
 use crate::tree::TreeRoot;
 
@@ -76,8 +75,7 @@ impl Writer {
         let node = Node::new(mutable(&mut self.edit, parent));
         let separator = node.key(right);
         let (kept, dropped) = (node.child(index), node.child(neighbour));
-        self.scratch.copy_from_slice(mutable(&mut self.edit, kept));
-        let own = Node::new(&self.scratch);
+        let own = Node::new(self.scratch.copy_of(mutable(&mut self.edit, kept)));
         let view = self.edit.view();
         let other = view.fetch(dropped, Want::Node { level })?;
         let other_node = Node::new(&other);
@@ -91,8 +89,7 @@ impl Writer {
         if !cells.fit_one_node(self.cells_max) {
             return Ok(false);
         }
-        let mut joined = Box::new([0; PAGE_BYTES]);
-        joined.copy_from_slice(&self.scratch[..]);
+        let mut joined = Box::new(*own.bytes());
         let mut joined_node = NodeMut::new(&mut joined);
         joined_node.encode(&cells, 0..cells.count());
         joined_node.set_right_sibling(right_node.right_sibling());
