@@ -308,29 +308,32 @@ impl Baseline {
     }
 }
 
-/// Runs one benchmark of the catalog in this process with small numbers: for tests and the self-test.
+/// Runs one benchmark of the catalog in this process with small numbers, once for each of its words.
 ///
 /// # Errors
-/// As [`run`].
-pub fn run_small(
-    id: &str,
-    records: u64,
-    ops: u64,
-    folder: &Path,
-    inject: Inject,
-) -> Result<Measured> {
+/// As [`run`], with the benchmark named.
+pub fn run_small(id: &str, records: u64, ops_max: u64, folder: &Path) -> Result<Vec<Measured>> {
+    use crate::{catalog::Ops, profile::Profile};
     let entry = catalog::find(id)?;
-    let params = entry.parameter_sets(crate::profile::Profile::Ci, Some(records));
-    let params = params.into_iter().next().unwrap_or_default();
-    let identity = crate::plan::identity(&entry, crate::profile::Profile::Ci, params, 1);
-    let identity = Identity { ops, warmup_ops: ops.min(identity.warmup_ops), ..identity };
-    let job = Job {
-        v: PROTOCOL,
-        identity,
-        warmup_ns: 0,
-        folder: folder.to_owned(),
-        count_allocations: false,
-        inject,
-    };
-    run(&job, |_| {})
+    let mut results = Vec::new();
+    for mut params in entry.parameter_sets(Profile::Ci, Some(records)) {
+        if let Some(crate::result::ParameterValue::Number(tasks)) = params.get_mut("tasks") {
+            *tasks = records;
+        }
+        let mut identity = crate::plan::identity(&entry, Profile::Ci, params, 1);
+        if matches!(entry.ops, Ops::Fixed(..)) {
+            identity.ops = identity.ops.min(ops_max).max(entry.sample_every);
+        }
+        identity.warmup_ops = identity.warmup_ops.min(32);
+        let job = Job {
+            v: PROTOCOL,
+            identity,
+            warmup_ns: 0,
+            folder: folder.to_owned(),
+            count_allocations: false,
+            inject: Inject::default(),
+        };
+        results.push(run(&job, |_| {}).map_err(|error| Error::wrong(format!("{id}: {error}")))?);
+    }
+    Ok(results)
 }
