@@ -382,6 +382,7 @@ pub fn run_worker(
 ) -> Result<Measured> {
     let worker = Worker::start(program, job)?;
     let mut greeted = false;
+    let mut ended = false;
     let answer = loop {
         if control.is_cancelled() {
             break Err(Error::Worker("cancelled".into()));
@@ -397,13 +398,16 @@ pub fn run_worker(
                     break Err(Error::Worker(format!("speaks version {v}, not {PROTOCOL}")));
                 }
                 Ok(WorkerEvent::Done { measured }) if greeted => break Ok(*measured),
-                Ok(WorkerEvent::Failed { reason }) => break Err(Error::Worker(reason)),
+                Ok(WorkerEvent::Failed { reason }) => {
+                    ended = true;
+                    break Err(Error::Worker(reason));
+                }
                 Ok(event) if greeted => watch(event)?,
                 _ => break Err(Error::Worker(format!("said something strange: {line:.100}"))),
             },
         }
     };
-    worker.end(answer)
+    worker.end(answer, ended)
 }
 
 /// A worker process and the threads that read from it. Killed when dropped.
@@ -448,8 +452,8 @@ impl Worker {
     }
 
     /// Waits for the process and adds what it complained about to a failure.
-    fn end(mut self, answer: Result<Measured>) -> Result<Measured> {
-        if answer.is_err() {
+    fn end(mut self, answer: Result<Measured>, ended: bool) -> Result<Measured> {
+        if answer.is_err() && !ended {
             drop(self.child.kill());
         }
         let status = self.child.wait().map_err(|e| Error::io("wait for", "the worker", e))?;

@@ -41,6 +41,8 @@ pub struct Calls {
     pub bytes_read: u64,
     /// Files created.
     pub files_created: u64,
+    /// Files renamed or removed.
+    pub names_changed: u64,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +57,7 @@ struct Tally {
     read_calls: AtomicU64,
     bytes_read: AtomicU64,
     files_created: AtomicU64,
+    names_changed: AtomicU64,
 }
 
 /// What a self-test breaks on purpose.
@@ -97,6 +100,7 @@ impl CountingStorage {
             read_calls: tally.read_calls.load(Relaxed),
             bytes_read: tally.bytes_read.load(Relaxed),
             files_created: tally.files_created.load(Relaxed),
+            names_changed: tally.names_changed.load(Relaxed),
         }
     }
 }
@@ -128,6 +132,7 @@ impl Calls {
             read_calls: self.read_calls - earlier.read_calls,
             bytes_read: self.bytes_read - earlier.bytes_read,
             files_created: self.files_created - earlier.files_created,
+            names_changed: self.names_changed - earlier.names_changed,
         }
     }
 }
@@ -154,14 +159,17 @@ impl Storage for CountingStorage {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.tally.names_changed.fetch_add(1, Relaxed);
         self.inner.rename(from, to)
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> Result<()> {
+        self.tally.names_changed.fetch_add(1, Relaxed);
         self.inner.rename_new(from, to)
     }
 
     fn unlink(&self, path: &Path) -> Result<()> {
+        self.tally.names_changed.fetch_add(1, Relaxed);
         self.inner.unlink(path)
     }
 
