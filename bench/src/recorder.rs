@@ -43,6 +43,7 @@ pub struct CostFault {
 pub struct Recorder {
     histogram: Histogram<u64>,
     sample_every: u64,
+    countdown: u64,
     fault: CostFault,
     elapsed: Duration,
     ops: u64,
@@ -81,7 +82,6 @@ impl Lane {
         Self {
             histogram: new_histogram(),
             sample_every,
-            // Not the first one: it would find cold caches in every batch.
             countdown: sample_every,
             fault,
             alloc_countdown: fault.alloc_every,
@@ -142,6 +142,7 @@ impl Recorder {
         Self {
             histogram: new_histogram(),
             sample_every: sample_every.max(1),
+            countdown: sample_every.max(1),
             fault,
             elapsed: Duration::ZERO,
             ops: 0,
@@ -163,12 +164,15 @@ impl Recorder {
     pub fn timed(&mut self, ops: u64, work: impl FnOnce(&mut Lane) -> Result<()>) -> Result<()> {
         let mut lane = Lane::new(self.sample_every, self.fault);
         std::mem::swap(&mut lane.histogram, &mut self.histogram);
+        lane.countdown = self.countdown;
         alloc::set_counting(self.count_allocations);
         let start = Instant::now();
         let result = work(&mut lane);
         let elapsed = self.slowed(start);
         alloc::set_counting(false);
         std::mem::swap(&mut lane.histogram, &mut self.histogram);
+        // Batches smaller than the sampling step are sampled all the same.
+        self.countdown = lane.countdown;
         self.add_batch(ops, elapsed);
         result
     }

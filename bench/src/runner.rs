@@ -227,14 +227,15 @@ impl Going<'_> {
             let bench = &self.plan.benches[at];
             if !self.store.repeat_path(&bench.folder, repeat).exists() {
                 self.one(bench, repeat, settings, control, data)?;
-                if control.is_cancelled() {
-                    cancelled = true;
-                    break;
-                }
             } else {
                 self.done += 1;
             }
             let summary = self.store.refresh_summary(&bench.identity.bench, &bench.folder)?;
+            if control.is_cancelled() {
+                // What was complete before the word came stays, with its summary.
+                cancelled = true;
+                break;
+            }
             if let Some(summary) = summary.filter(|_| repeat + 1 == self.plan.repeats) {
                 self.bench_done(bench, &summary)?;
             }
