@@ -94,3 +94,8 @@ pub use db::{
 };
 pub use txn::read::{Cursor, Range, ReadTxn, Value};
 pub use txn::write::WriteTxn;
+
+/// The library example of the README, compiled and run by the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
