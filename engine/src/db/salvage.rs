@@ -3,7 +3,7 @@
 //! ```text
 //! the chosen tree is whole ─────────────────────────────▶ its rows            ┐
 //! it is not, but the log reaches back to genesis ───────▶ the log alone       ├─▶ + the log's tail
-//! it is not ─▶ its rows, and in its holes what older leaves hold, newest last ┘
+//! it is not ─▶ its rows; in its holes what older leaves and the log hold ─────┘
 //! ```
 //!
 //! Called by `northstar-headless salvage`. Reads through `inspect`, so every byte is judged; writes
@@ -78,7 +78,10 @@ pub struct SalvageReport {
     pub rows_from_tree: u64,
     /// Rows taken from older leaves: they may be out of date, or deleted since.
     pub rows_from_leaves: u64,
-    /// Transactions taken from the log.
+    /// Operations of the log, from before the checkpoint, that were applied in the holes of the tree:
+    /// the keys they touch are as they were.
+    pub ops_in_holes: u64,
+    /// Transactions taken from the log behind the checkpoint.
     pub transactions: u64,
     /// What is missing or may be out of date, the first ten thousand.
     pub lost: Vec<LostRange>,
@@ -136,6 +139,7 @@ pub fn salvage_into(source: &Source, target: &Db, progress: Progress<'_>) -> Res
             rows: 0,
             rows_from_tree: 0,
             rows_from_leaves: 0,
+            ops_in_holes: 0,
             transactions: 0,
             lost: Vec::new(),
             log_problems: Vec::new(),
@@ -166,6 +170,9 @@ pub fn salvage_into(source: &Source, target: &Db, progress: Progress<'_>) -> Res
             job.report.exact = false;
             let holes = holes(source, &root)?;
             job.leaves(&holes, meta.as_ref(), &mut *progress)?;
+            if let (Some(chain), Some(meta)) = (&chain, &meta) {
+                job.log_in_holes(chain.clone(), &holes, meta.log_lsn)?;
+            }
             job.tree(&root, &mut *progress)?;
         }
         None => {
@@ -291,6 +298,54 @@ impl Job<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Applies what the log still has of the time before the checkpoint, up to `until`, to the holes
+    /// of the tree. A key that was touched in that time comes out right; others stay as the leaves
+    /// have them. Damage of that part of the log costs nothing that is not listed as lost already.
+    fn log_in_holes(&mut self, chain: Chain, holes: &[KeyRange], until: Lsn) -> Result<()> {
+        let Ok(mut transactions) = Transactions::of(chain) else { return Ok(()) };
+        loop {
+            match transactions.next() {
+                Ok(Some(found)) if found.end_lsn > until => return Ok(()),
+                Ok(Some(_)) => {
+                    let applied = transactions.ops(&mut |op| self.apply_in(holes, op));
+                    if applied.as_ref().is_err_and(|error| !error.is_corrupt()) {
+                        return applied;
+                    }
+                }
+                Ok(None) => return Ok(()),
+                Err(_) => match transactions.skip_damage() {
+                    Ok(true) => {}
+                    _ => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// Applies the part of an operation that lies in one of `holes`.
+    fn apply_in(&mut self, holes: &[KeyRange], op: Op<'_>) -> Result<()> {
+        match op {
+            Op::Put { key, .. } | Op::Del { key } if is_inside(holes, key) => {
+                self.report.ops_in_holes += 1;
+                self.apply(op)
+            }
+            Op::Put { .. } | Op::Del { .. } => Ok(()),
+            Op::DelRange { start, end, count } => {
+                for (from, to) in holes {
+                    let start = start.max(from.as_slice());
+                    let end = match (end, to.as_deref()) {
+                        (Some(end), Some(to)) => Some(end.min(to)),
+                        (end, to) => end.or(to),
+                    };
+                    if end.is_none_or(|end| start < end) {
+                        self.report.ops_in_holes += 1;
+                        self.apply(Op::DelRange { start, end, count })?;
+                    }
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Applies the transactions of the log from `from` on (from its start when `None`), going on
@@ -472,6 +527,13 @@ fn long_value(source: &Source, row: &Row) -> Result<Option<Result<Vec<u8>, Corru
         Some(corrupt) => Err(corrupt),
         None => Ok(read.bytes),
     }))
+}
+
+/// Whether a key lies in one of `ranges`, which come in key order and do not overlap.
+fn is_inside(ranges: &[KeyRange], key: &[u8]) -> bool {
+    let before = ranges.partition_point(|(from, _)| from.as_slice() <= key);
+    let range = before.checked_sub(1).and_then(|index| ranges.get(index));
+    range.is_some_and(|(_, to)| to.as_ref().is_none_or(|to| key < to.as_slice()))
 }
 
 /// The range that holds one key alone.

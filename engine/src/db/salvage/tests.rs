@@ -155,6 +155,46 @@ fn a_broken_leaf_without_the_log_costs_its_rows_and_says_so() {
     assert!(rows.len() + 500 > fixture.checkpoint.len(), "only a leaf's worth is missing");
 }
 
+/// The first segments are gone, so the log does not reach genesis; what it has brings rows back.
+#[test]
+fn a_piece_of_log_fills_what_it_can() {
+    let fixture = fixture(LogRetention::All);
+    let hole = fixture.leaf_of(b"row/00900");
+    fixture.damage(hole, 9000);
+    let without = {
+        let other = fixture_like(&fixture);
+        other.lose_log();
+        other.salvage().1
+    };
+    let mut older = fixture.storage.list(Path::new("/"), "salvage.ns.log.").unwrap();
+    older.sort_by_key(|name| name.rsplit_once('.').unwrap().1.parse::<u64>().unwrap());
+    // Segments without the first transaction, and the last two of four whole ones at least.
+    older.truncate(older.len().saturating_sub(1));
+    for name in older {
+        fixture.storage.unlink(&Path::new("/").join(name)).unwrap();
+    }
+    let (report, rows) = fixture.salvage();
+    assert_eq!(report.route, SalvageRoute::Pieces, "{report:?}");
+    assert!(report.ops_in_holes > 0 && !report.lost.is_empty(), "{report:?}");
+    assert!(rows.len() > without.len() || rows.contains_key(&b"tail"[..]));
+    for (key, value) in &rows {
+        assert_eq!(fixture.rows.get(key), Some(value), "{}", key.escape_ascii());
+    }
+}
+
+/// The same files on a storage of their own.
+fn fixture_like(fixture: &Fixture) -> Fixture {
+    let storage = Arc::new(MemoryStorage::new());
+    for name in fixture.storage.list(Path::new("/"), "salvage.ns").unwrap() {
+        let path = Path::new("/").join(name);
+        let from = fixture.storage.open(&path, OpenMode::Read).unwrap();
+        let mut bytes = vec![0; from.len().unwrap() as usize];
+        from.read_at(&mut bytes, 0).unwrap();
+        storage.open(&path, OpenMode::CreateNew).unwrap().write_at(&bytes, 0).unwrap();
+    }
+    Fixture { storage, checkpoint: fixture.checkpoint.clone(), rows: fixture.rows.clone() }
+}
+
 #[test]
 fn without_metas_the_leaves_speak() {
     let fixture = fixture(LogRetention::Recovery);
