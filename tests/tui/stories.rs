@@ -277,7 +277,7 @@ fn keys_walk_from_screen_to_screen() {
     let mut session = open(&path);
     for (keys, shown) in [
         ("2", "fields"),
-        ("5", "no meta"),
+        ("4", "no meta"),
         ("?", "Leave the workbench"),
         ("\u{1b}", "no meta"),
         (":prob\r", "finding"),
@@ -309,7 +309,23 @@ fn without_a_terminal_it_prints() {
 #[test]
 fn every_screen_prints_text_and_json() {
     let (_directory, path) = foreign_file();
-    for screen in ["map", "page", "tree", "rows", "metas", "log", "problems"] {
+    for screen in [
+        "map",
+        "page",
+        "tree",
+        "metas",
+        "log",
+        "time",
+        "rows",
+        "lab",
+        "lessons",
+        "problems",
+        "overview",
+        "space",
+        "queue",
+        "cartridges",
+        "bench",
+    ] {
         let print = |more: &[&str]| {
             let mut command = Command::new(BINARY);
             command.arg(&path).args(["--screen", screen, "--print"]).args(more);

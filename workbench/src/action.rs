@@ -67,6 +67,8 @@ actions! {
     Copy G, "app.copy", "copy", ["y"], "Copy what is selected to the clipboard (OSC 52).";
     Export G, "app.export", "export this screen as JSON", ["e"], "Write what this screen shows to northstar-SCREEN.json here.";
     Referrers G, "app.referrers", "who points here", ["x"], "List the pages and slots that point to the selected page.";
+    LessonNext G, "lesson.next", "next step of the lesson", ["ctrl-n"], "Go on in the lesson, whether the step is done or not.";
+    LessonEnd G, "lesson.end", "end the lesson", ["ctrl-e"], "Put the lesson away.";
     NextScreen G, "app.next_screen", "next screen", ["ctrl-right", "}"], "The screen to the right in the list of screens.";
     PrevScreen G, "app.prev_screen", "previous screen", ["ctrl-left", "{"], "The screen to the left in the list of screens.";
 
@@ -103,6 +105,16 @@ actions! {
     LogType S(Id::Log), "log.type", "filter by type", ["t"], "Show all records, commits only, checkpoints only, and round.";
     LogKey S(Id::Log), "log.key", "filter by key", ["/"], "Show only commits that touch a key with this prefix; empty shows all.";
     LogHistogram S(Id::Log), "log.histogram", "bytes per commit", ["i"], "Show how large the commits are.";
+
+    BenchRun S(Id::Bench), "bench.run", "run", ["enter", "r"], "Run the selected benchmark in a child process; Esc stops it.";
+
+    LabKeepAll S(Id::Lab), "lab.keep_all", "all survive", ["a"], "Everything on its way to the disk got there.";
+    LabLoseAll S(Id::Lab), "lab.lose_all", "none survive", ["z"], "Nothing on its way to the disk got there.";
+    LabTear S(Id::Lab), "lab.tear", "tear", ["t"], "Every second sector on its way got there.";
+    LabToggle S(Id::Lab), "lab.toggle", "kept, lost, zeros, noise", ["space", "enter"], "Change what becomes of the selected thing.";
+    LabRandom S(Id::Lab), "lab.random", "crash at random", ["r"], "Thousands of crashes at random moments with random survivors; counts them.";
+    LabWorkload S(Id::Lab), "lab.workload", "another workload", ["o"], "Run something else on the simulated disk.";
+    LabSave S(Id::Lab), "lab.save", "save this case", ["w"], "Write the case to northstar-crash.json, so that it can be run again.";
 
     RowsSeek S(Id::Rows), "rows.seek", "seek", ["s"], "Go to the first row at or after a key.";
     TreeFromRow S(Id::Rows), "rows.lookup", "look it up in the tree", ["t"], "Follow the selected key from the root to its leaf on the tree screen.";

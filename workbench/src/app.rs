@@ -11,6 +11,7 @@ mod tests;
 use crate::action::{ACTIONS, Act, Scope};
 use crate::dialogs::{Dialog, Outcome, help::Help, menu::Menu, palette::Palette, prompt::Prompt};
 use crate::keymap::{Key, Keymap};
+use crate::model::lessons::{Course, Goal, LESSONS};
 use crate::model::referrers::{FindParent, FindReferrers, Parent, Referrers};
 use crate::model::summary::{Fingerprint, LoadSummary, Summary, Watch};
 use crate::model::survey::{self, CheckAll};
@@ -140,6 +141,7 @@ pub struct App {
     missed: Option<u64>,
     last_click: Option<(u16, u16)>,
     start_at: Option<Place>,
+    course: Option<Course>,
 }
 
 impl std::fmt::Debug for App {
@@ -189,6 +191,7 @@ impl App {
             missed: None,
             last_click: None,
             start_at,
+            course: None,
         }
     }
 
@@ -222,6 +225,7 @@ impl App {
             Msg::Resumed => out.push(Cmd::Resume),
             Msg::InputLost(why) => out.push(Cmd::Quit(Quit::Lost(why))),
         }
+        self.check_lesson(None);
         out
     }
 
@@ -290,6 +294,7 @@ impl App {
                 Act::JumpForward => self.jumps.can_forward(),
                 Act::Copy => self.screen(self.current).copy(&self.context).is_some(),
                 Act::Referrers => self.selected_page().is_some(),
+                Act::LessonNext | Act::LessonEnd => self.course.is_some(),
                 _ => true,
             },
             _ => self.screen(self.current).works(&self.context).contains(&act),
@@ -331,7 +336,43 @@ impl App {
         }
     }
 
+    /// Goes on in the lesson; its end is noted.
+    fn next_step(&mut self) {
+        let Some(course) = &mut self.course else { return };
+        course.step += 1;
+        if course.current().is_none() {
+            let lesson = course.lesson;
+            self.course = None;
+            if !self.context.lessons_done.contains(&lesson) {
+                self.context.lessons_done.push(lesson);
+            }
+            let title = LESSONS.get(lesson).map_or("", |lesson| lesson.title);
+            self.say(format!("lesson done: {title}"));
+        }
+    }
+
+    /// Whether the lesson's step is done now; `used` is the action of this moment.
+    fn check_lesson(&mut self, used: Option<Act>) {
+        let Some(step) = self.course.and_then(Course::current) else { return };
+        let done = match step.goal {
+            Goal::Read => false,
+            Goal::Screen(screen) => self.current == screen,
+            Goal::Act(act) => used == Some(act),
+            Goal::Achieved(screen, what) => {
+                self.current == screen && self.screen(screen).achieved(what)
+            }
+        };
+        if done {
+            self.next_step();
+        }
+    }
+
     fn act(&mut self, act: Act, out: &mut Vec<Cmd>) {
+        self.perform(act, out);
+        self.check_lesson(Some(act));
+    }
+
+    fn perform(&mut self, act: Act, out: &mut Vec<Cmd>) {
         match act {
             Act::Quit => out.push(Cmd::Quit(Quit::Asked)),
             Act::Help => {
@@ -395,6 +436,8 @@ impl App {
                     self.launch(Owner::App, REFERRERS, job, out);
                 }
             }
+            Act::LessonNext => self.next_step(),
+            Act::LessonEnd => self.course = None,
             Act::NextScreen => self.step_screen(1, out),
             Act::PrevScreen => self.step_screen(ScreenId::ALL.len() - 1, out),
             act => {
@@ -499,6 +542,12 @@ impl App {
                 Effect::Menu { title, items } => {
                     self.dialogs.push(Dialog::Menu(Menu::new(title, items)));
                 }
+                Effect::Lesson(lesson) => {
+                    self.course = Some(Course { lesson, step: 0 });
+                }
+                Effect::Save(name, text) => {
+                    out.push(Cmd::Write { path: PathBuf::from(name), text });
+                }
                 Effect::CheckAll => {
                     self.launch(Owner::App, SURVEY, Box::new(CheckAll), out);
                 }
@@ -579,7 +628,7 @@ impl App {
             }
             SURVEY => {
                 if let Ok(survey) = data.downcast::<Arc<Survey>>() {
-                    self.take_survey(*survey);
+                    self.take_survey(*survey, out);
                 }
             }
             _ => {}
@@ -603,12 +652,17 @@ impl App {
         }
     }
 
-    fn take_survey(&mut self, survey: Arc<Survey>) {
+    fn take_survey(&mut self, survey: Arc<Survey>, out: &mut Vec<Cmd>) {
         let summary = &mut self.context.summary;
         summary.checked = true;
         summary.errors = survey::count(&survey, Severity::Error) + survey.report.problems_unlisted;
         summary.warnings = survey::count(&survey, Severity::Warning);
         self.context.survey = Some(survey);
+        for id in self.opened.clone() {
+            let (screen, context) = self.screen_mut(id);
+            let effects = screen.surveyed(context);
+            self.effects(id, effects, out);
+        }
     }
 
     /// Checks everything when the file is small enough not to ask.
@@ -704,7 +758,7 @@ impl App {
             MouseEventKind::Down(MouseButton::Left) => {
                 let again = self.last_click == Some((event.column, event.row));
                 self.last_click = (!again).then_some((event.column, event.row));
-                let body = frame::body(self.size);
+                let body = frame::body(self.size, self.course.is_some());
                 if let (Some(x), Some(y)) =
                     (event.column.checked_sub(body.x), event.row.checked_sub(body.y))
                     && y < body.height

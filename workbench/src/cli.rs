@@ -41,6 +41,12 @@ pub struct Cli {
     /// Draw with ASCII characters only.
     #[arg(long)]
     pub ascii: bool,
+    /// Read the configuration from FILE instead of ~/.config/northstar/config.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the configuration in force, with comments, and exit.
+    #[arg(long)]
+    pub print_config: bool,
     /// Panic after the first frame (`ui`, `worker`): shows that the terminal survives it.
     #[arg(long, hide = true, value_parser = crash, value_name = "WHERE")]
     pub crash: Option<Crash>,

@@ -4,7 +4,7 @@ use clap::Parser;
 use color_eyre::eyre::{Result, eyre};
 use northstar_workbench::app::{App, Quit};
 use northstar_workbench::cli::Cli;
-use northstar_workbench::keymap::Keymap;
+use northstar_workbench::config::{self, Config};
 use northstar_workbench::model::summary::Summary;
 use northstar_workbench::place::{At, Place, parse};
 use northstar_workbench::runtime::jobs::Pool;
@@ -16,19 +16,44 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+/// Counts allocations when this program is a benchmark's worker; else it only passes them on.
+#[global_allocator]
+static ALLOCATOR: northstar_bench::alloc::Counting = northstar_bench::alloc::Counting::new();
+
 fn main() -> Result<ExitCode> {
+    if let Some(code) = northstar_bench::worker::run_if_asked() {
+        return Ok(code);
+    }
     color_eyre::config::HookBuilder::default().display_env_section(false).install()?;
     let cli = Cli::parse();
+    let config = read_config(&cli)?;
+    if cli.print_config {
+        io::stdout().lock().write_all(config::print(&config).as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match &cli.db {
-        Some(path) => look_at(&cli, path),
+        Some(path) => look_at(&cli, config, path),
         None => {
             let demo = demo::build()?;
-            look_at(&cli, &demo.path())
+            look_at(&cli, config, &demo.path())
         }
     }
 }
 
-fn look_at(cli: &Cli, path: &Path) -> Result<ExitCode> {
+fn read_config(cli: &Cli) -> Result<Config> {
+    let (path, asked) = match &cli.config {
+        Some(path) => (Some(path.clone()), true),
+        None => (config::default_path(), false),
+    };
+    let Some(path) = path else { return Ok(Config::default()) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => config::parse(&text).map_err(|why| eyre!("{}: {why}", path.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !asked => Ok(Config::default()),
+        Err(error) => Err(eyre!("{}: {error}", path.display())),
+    }
+}
+
+fn look_at(cli: &Cli, config: Config, path: &Path) -> Result<ExitCode> {
     // What cannot be opened at all is said before the screen is taken.
     std::fs::metadata(path).map_err(|error| eyre!("{}: {error}", path.display()))?;
     let place = match &cli.place {
@@ -41,16 +66,19 @@ fn look_at(cli: &Cli, path: &Path) -> Result<ExitCode> {
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let fgbg = std::env::var("COLORFGBG").ok();
-    let palette = cli.theme.unwrap_or_else(|| palette_from_environment(no_color, fgbg.as_deref()));
-    let look = Look { palette, ascii: cli.ascii };
-    let app = App::new(look, Keymap::default(), Summary::unread(path), place);
+    let palette = cli
+        .theme
+        .or(config.theme.filter(|_| !no_color))
+        .unwrap_or_else(|| palette_from_environment(no_color, fgbg.as_deref()));
+    let look = Look { palette, ascii: cli.ascii || config.ascii };
+    let app = App::new(look, config.keymap, Summary::unread(path), place);
     let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
     if cli.print || dumb || !io::stdout().is_terminal() {
         return print_screen(cli, path, app, look);
     }
     terminal::install_panic_hook();
     let pool = Pool::new(path.to_owned());
-    match runtime::run(app, pool, !cli.no_mouse, cli.crash)? {
+    match runtime::run(app, pool, !(cli.no_mouse || config.no_mouse), cli.crash)? {
         Quit::Asked => Ok(ExitCode::SUCCESS),
         Quit::Signal(signal) => Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))),
         Quit::Lost(why) => Err(eyre!("the terminal can no longer be read: {why}")),

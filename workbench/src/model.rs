@@ -2,11 +2,18 @@
 //!
 //! No terminal in here: no ratatui, no keys, no colours.
 
+pub mod bench;
+pub mod cartridges;
+pub mod lab;
+pub mod lessons;
 pub mod log;
 pub mod metas;
 pub mod pages;
+pub mod queue;
 pub mod referrers;
 pub mod rows;
+pub mod space;
 pub mod summary;
 pub mod survey;
+pub mod time;
 pub mod tree;

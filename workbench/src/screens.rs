@@ -4,12 +4,21 @@
 //! draws into a painter. It reads no file (it asks for a job), knows no sibling (it asks to go to a
 //! place) and has no clock.
 
+pub mod bench;
+pub mod cartridges;
+pub mod lab;
+pub mod lessons;
 pub mod log;
 pub mod map;
 pub mod metas;
+pub mod overview;
 pub mod page;
 pub mod problems;
+pub mod queue;
 pub mod rows;
+mod sheet;
+pub mod space;
+pub mod time;
 pub mod tree;
 
 use crate::action::Act;
@@ -50,10 +59,18 @@ screens! {
     Map, "map", "Every page of the file, one cell each: kind, state, age, fill, checksum.";
     Page, "page", "One page: its bytes, what each of them means, and whether it is right.";
     Tree, "tree", "The tree by levels, and a look-up step by step.";
-    Rows, "rows", "The data: rows in key order, from any key, in any kept state.";
     Metas, "metas", "The two meta slots, recovery's rules, and which slot it would choose and why.";
     Log, "log", "The commit log: records, what each did, and how it ends.";
+    Time, "time", "The states of the database, and what changed from one to the next.";
+    Rows, "rows", "The data: rows in key order, from any key, in any kept state.";
+    Lab, "lab", "The Crash Lab: cut the power at any disk operation and watch recovery.";
+    Lessons, "lessons", "Guided tours: anatomy, one commit, crashes, old states.";
     Problems, "problems", "Everything that is wrong with the file, rule by rule.";
+    Overview, "overview", "The state of everything in one place.";
+    Space, "space", "What takes the space: pages by state, bytes by key prefix.";
+    Queue, "queue", "The task queue: tasks by type and state.";
+    Cartridges, "cartridges", "Cartridges beside the database: whole or not, fresh or behind.";
+    Bench, "bench", "Benchmarks, run in a child process and watched live.";
 }
 
 impl ScreenId {
@@ -63,19 +80,6 @@ impl ScreenId {
     /// The screen called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|screen| screen.name() == name)
-    }
-
-    /// Whether it shows the file alone: nothing of this machine, this moment or chance.
-    pub const fn is_deterministic(self) -> bool {
-        match self {
-            Self::Map
-            | Self::Page
-            | Self::Tree
-            | Self::Rows
-            | Self::Metas
-            | Self::Log
-            | Self::Problems => true,
-        }
     }
 
     /// The screen of a number key, `1` to `9`, then `0`.
@@ -102,6 +106,8 @@ pub struct Context {
     pub summary: Summary,
     /// The last check of everything.
     pub survey: Option<Arc<Survey>>,
+    /// Indices of the lessons that were gone through.
+    pub lessons_done: Vec<usize>,
 }
 
 /// Something a screen wants done.
@@ -133,6 +139,10 @@ pub enum Effect {
     },
     /// Check everything.
     CheckAll,
+    /// Start a lesson.
+    Lesson(usize),
+    /// Write a file of the user's in the current directory.
+    Save(String, String),
     /// Go to the node that points to a page.
     Parent(PageId),
     /// Show a line until the next key.
@@ -183,6 +193,18 @@ pub trait Component: Send {
         Vec::new()
     }
 
+    /// A check of everything has come in.
+    fn surveyed(&mut self, context: &Context) -> Vec<Effect> {
+        let _ = context;
+        Vec::new()
+    }
+
+    /// Whether something that a lesson asks for is so.
+    fn achieved(&self, what: &str) -> bool {
+        let _ = what;
+        false
+    }
+
     /// What `y` copies: a name for it and the text.
     fn copy(&self, context: &Context) -> Option<(String, String)> {
         let _ = context;
@@ -209,5 +231,13 @@ pub fn make(id: ScreenId) -> Box<dyn Component> {
         ScreenId::Metas => Box::<metas::MetasScreen>::default(),
         ScreenId::Log => Box::<log::LogScreen>::default(),
         ScreenId::Problems => Box::<problems::ProblemsScreen>::default(),
+        ScreenId::Time => Box::<time::TimeScreen>::default(),
+        ScreenId::Lab => Box::<lab::LabScreen>::default(),
+        ScreenId::Lessons => Box::<lessons::LessonsScreen>::default(),
+        ScreenId::Overview => Box::<overview::OverviewScreen>::default(),
+        ScreenId::Space => Box::<space::SpaceScreen>::default(),
+        ScreenId::Queue => Box::<queue::QueueScreen>::default(),
+        ScreenId::Cartridges => Box::<cartridges::CartridgesScreen>::default(),
+        ScreenId::Bench => Box::<bench::BenchScreen>::default(),
     }
 }

@@ -68,9 +68,10 @@ impl LabScreen {
     fn move_to(&mut self, at: usize) -> Vec<Effect> {
         self.timeline.select(at, self.moments());
         self.facts = Cursor::default();
-        let count = self.experiment.as_ref().map_or(0, |experiment| {
-            experiment.trace.crash_at(self.timeline.at).facts().len()
-        });
+        let count = self
+            .experiment
+            .as_ref()
+            .map_or(0, |experiment| experiment.trace.crash_at(self.timeline.at).facts().len());
         self.fates = vec![Fate::Lost; count];
         self.cut()
     }
@@ -195,7 +196,12 @@ impl Component for LabScreen {
         Vec::new()
     }
 
-    fn loaded(&mut self, slot: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+    fn loaded(
+        &mut self,
+        slot: &'static str,
+        data: Box<dyn Any + Send>,
+        _: &Context,
+    ) -> Vec<Effect> {
         match slot {
             RUN => {
                 if let Ok(experiment) = data.downcast::<Arc<Experiment>>() {
@@ -228,7 +234,8 @@ impl Component for LabScreen {
     }
 
     fn click(&mut self, _: u16, y: u16, _: bool, _: &Context) -> Vec<Effect> {
-        let row = y.checked_sub(2).and_then(|y| self.timeline.row_at(usize::from(y), self.moments()));
+        let row =
+            y.checked_sub(2).and_then(|y| self.timeline.row_at(usize::from(y), self.moments()));
         match row {
             Some(row) if self.pane == Pane::Timeline => self.move_to(row),
             _ => Vec::new(),

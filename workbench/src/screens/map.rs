@@ -73,6 +73,8 @@ pub struct MapScreen {
     detail: Option<LoadedPage>,
     grid: Cell<Grid>,
     newest: u64,
+    /// The cursor is on a page that only an older state uses.
+    on_kept: bool,
     error: Option<String>,
 }
 
@@ -89,6 +91,8 @@ impl MapScreen {
     fn select(&mut self, id: u64, context: &Context) -> Vec<Effect> {
         let last = self.total(context).saturating_sub(1) as u64;
         self.selected = id.min(last);
+        let state = context.survey.as_ref().map(|survey| survey.state(PageId::new(self.selected)));
+        self.on_kept = matches!(state, Some(PageState::Kept | PageState::Retired));
         vec![Effect::Run(DETAIL, Box::new(LoadPage { id: PageId::new(self.selected) }))]
     }
 
@@ -521,6 +525,14 @@ impl Component for MapScreen {
             out.extend(self.act(Act::Open, context));
         }
         out
+    }
+
+    fn achieved(&self, what: &str) -> bool {
+        match what {
+            "state mode" => self.mode == Mode::State,
+            "kept page" => self.on_kept,
+            _ => false,
+        }
     }
 
     fn copy(&self, _: &Context) -> Option<(String, String)> {

@@ -170,6 +170,10 @@ impl Component for MetasScreen {
         self.error = Some(why.to_owned());
     }
 
+    fn achieved(&self, what: &str) -> bool {
+        what == "torn" && self.answer.as_ref().is_some_and(|answer| answer.torn != Torn::default())
+    }
+
     fn copy(&self, _: &Context) -> Option<(String, String)> {
         let lines: Vec<String> = self.verdict().into_iter().map(|(_, line)| line).collect();
         (!lines.is_empty()).then(|| ("recovery's reason".to_owned(), lines.join("\n")))

@@ -13,6 +13,7 @@ use crate::place::{At, Place};
 use crate::widgets::list::Cursor;
 use crate::widgets::{Painter, hexgrid, text};
 use northstar_engine::PageId;
+use northstar_engine::format::page::PageType;
 use northstar_engine::inspect::{FieldView, Gap, Link};
 use northstar_engine::printable::Printable;
 use rows::{Row, Rows};
@@ -424,6 +425,16 @@ impl Component for PageScreen {
             }
         }
         if again { self.follow() } else { Vec::new() }
+    }
+
+    fn achieved(&self, what: &str) -> bool {
+        let page_type = self.page.as_ref().and_then(|page| page.view.page_type);
+        match what {
+            "meta page" => page_type == Some(PageType::Meta),
+            "node page" => matches!(page_type, Some(PageType::Internal | PageType::Leaf)),
+            "leaf page" => page_type == Some(PageType::Leaf),
+            _ => false,
+        }
     }
 
     fn copy(&self, _: &Context) -> Option<(String, String)> {

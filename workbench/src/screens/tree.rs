@@ -63,9 +63,10 @@ pub struct TreeScreen {
     active: usize,
     lookup: Option<Lookup>,
     step: usize,
+    /// Whether this is not the newest state with pages.
+    older: bool,
     /// A key to look up once the root is known.
     wanted: Option<Vec<u8>>,
-    /// The first column is the node of this level when a child is awaited.
     error: Option<String>,
 }
 
@@ -293,6 +294,7 @@ impl Component for TreeScreen {
             At::Txn(txn) => roots(context).into_iter().find(|root| root.txn_id == *txn),
             _ => self.root.or_else(|| chosen_root(context)),
         };
+        self.older = root.is_some() && root != chosen_root(context);
         match root {
             Some(root) if self.root != Some(root) || self.columns.is_empty() => {
                 self.open_root(root)
@@ -361,6 +363,18 @@ impl Component for TreeScreen {
         match (question, unescape(answer)) {
             (KEY, Some(key)) => self.look_up(key),
             _ => vec![Effect::Say(format!("not a whole escape: {answer}"))],
+        }
+    }
+
+    fn achieved(&self, what: &str) -> bool {
+        match what {
+            "found" => {
+                let last = self.step + 1 == self.steps().len();
+                let steps = self.lookup.as_ref().and_then(|lookup| lookup.steps.last());
+                last && steps.is_some_and(|step| matches!(step.outcome, Outcome::Found(_)))
+            }
+            "older state" => self.older,
+            _ => false,
         }
     }
 

@@ -1,0 +1,129 @@
+//! Cartridges beside the database: what they answer, for which state, and whether they are whole.
+
+use super::sheet::{Line, Sheet};
+use super::{Component, Context, Effect, ScreenId};
+use crate::action::Act;
+use crate::model::cartridges::{CartridgeView, Cartridges, FindCartridges};
+use crate::place::{At, Place};
+use crate::theme::Role;
+use crate::widgets::{Painter, text};
+use northstar_engine::printable::Printable;
+use serde_json::{Value, json};
+use std::any::Any;
+
+const FIND: &str = "find";
+
+/// The screen.
+#[derive(Debug, Default)]
+pub struct CartridgesScreen {
+    sheet: Sheet,
+    found: Option<Vec<CartridgeView>>,
+    error: Option<String>,
+}
+
+impl CartridgesScreen {
+    fn lines(&self, context: &Context) -> Vec<Line> {
+        let Some(found) = &self.found else {
+            let why = self.error.as_deref().unwrap_or("looking beside the database…");
+            return vec![Line::role(Role::Dim, why)];
+        };
+        if found.is_empty() {
+            return vec![
+                Line::role(Role::Dim, "No cartridge beside this database."),
+                Line::role(
+                    Role::Dim,
+                    "northstar-headless cartridge build DB --type T --out FILE makes one.",
+                ),
+            ];
+        }
+        let now = context.summary.newest_txn();
+        let mut lines = Vec::new();
+        for view in found {
+            let head = format!("{}  {}", view.name, view.type_name);
+            lines.push(Line::head(head));
+            match &view.problem {
+                Some(problem) => {
+                    let why = Printable::capped(problem, 200);
+                    lines.push(Line::role(Role::Bad, format!("  ✗ {}", why.as_str())));
+                }
+                None => lines.push(Line::role(Role::Good, "  ✓ header and every section verify")),
+            }
+            if view.source_uuid != context.summary.uuid {
+                lines.push(Line::role(Role::Warn, "  built from another database"));
+            } else {
+                let behind = now.map_or(0, |now| now.get().saturating_sub(view.source_txn.get()));
+                let (role, age) = match behind {
+                    0 => (Role::Good, "● fresh".to_owned()),
+                    n => (Role::Warn, format!("◐ {} behind", text::plural(n, "transaction"))),
+                };
+                let place = Place::new(ScreenId::Log, At::Txn(view.source_txn));
+                let line = format!("  {age}: it answers for txn {}", view.source_txn);
+                lines.push(Line::role(role, line).to(place));
+            }
+            lines.push(Line::pair("made from", text::plural(view.input_rows, "row")));
+            lines.push(Line::pair("size", text::bytes(view.bytes)));
+            for (kind, count, bytes) in &view.sections {
+                let entries = text::count(*count);
+                let value = format!("{entries} entries, {}", text::bytes(*bytes));
+                lines.push(Line::pair(&format!("section {kind}"), value));
+            }
+        }
+        lines
+    }
+}
+
+impl Component for CartridgesScreen {
+    fn id(&self) -> ScreenId {
+        ScreenId::Cartridges
+    }
+
+    fn works(&self, context: &Context) -> Vec<Act> {
+        self.sheet.works(&self.lines(context))
+    }
+
+    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
+        let lines = self.lines(context);
+        self.sheet.act(act, &lines)
+    }
+
+    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
+        if self.found.is_none() { self.reload(context) } else { Vec::new() }
+    }
+
+    fn place(&self) -> At {
+        At::Here
+    }
+
+    fn reload(&mut self, _: &Context) -> Vec<Effect> {
+        vec![Effect::Run(FIND, Box::new(FindCartridges))]
+    }
+
+    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+        if let Ok(found) = data.downcast::<Cartridges>() {
+            self.found = Some(found.0);
+            self.error = None;
+        }
+        Vec::new()
+    }
+
+    fn failed(&mut self, _: &'static str, why: &str) {
+        self.error = Some(why.to_owned());
+    }
+
+    fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
+        let lines = self.lines(context);
+        self.sheet.click(y, again, &lines)
+    }
+
+    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
+        self.sheet.draw(painter, &self.lines(context));
+    }
+
+    fn text(&self, context: &Context) -> Vec<String> {
+        self.lines(context).iter().map(Line::plain).collect()
+    }
+
+    fn json(&self, _: &Context) -> Value {
+        json!({ "screen": "cartridges", "cartridges": self.found })
+    }
+}

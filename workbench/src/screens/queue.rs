@@ -1,0 +1,167 @@
+//! The task queue: tasks by type and state, and each task with its owner, attempts and last failure.
+//!
+//! Shows the pages' state, as every screen does; commits that only the log holds are not in it yet.
+
+use super::sheet::{Line, Sheet};
+use super::tree::chosen_root;
+use super::{Component, Context, Effect, ScreenId};
+use crate::action::Act;
+use crate::model::queue::{LoadQueue, QueueView};
+use crate::place::{At, Place};
+use crate::theme::Role;
+use crate::widgets::{Painter, text};
+use northstar_engine::printable::Printable;
+use northstar_engine::queue::State;
+use serde_json::{Value, json};
+use std::any::Any;
+
+const QUEUE: &str = "queue";
+
+/// The screen.
+#[derive(Debug, Default)]
+pub struct QueueScreen {
+    sheet: Sheet,
+    view: Option<QueueView>,
+    error: Option<String>,
+}
+
+const fn state_name(state: State) -> (&'static str, Role) {
+    match state {
+        State::Ready => ("ready", Role::Good),
+        State::Delayed => ("delayed", Role::Dim),
+        State::Claimed => ("claimed", Role::Accent),
+        State::Dead => ("dead", Role::Bad),
+    }
+}
+
+impl QueueScreen {
+    fn load(&self, context: &Context) -> Vec<Effect> {
+        match chosen_root(context) {
+            Some(root) => vec![Effect::Run(QUEUE, Box::new(LoadQueue { root }))],
+            None => Vec::new(),
+        }
+    }
+
+    fn lines(&self, context: &Context) -> Vec<Line> {
+        let Some(view) = &self.view else {
+            let why = match (&self.error, chosen_root(context)) {
+                (Some(why), _) => why.as_str(),
+                (None, None) => "no tree to read",
+                (None, Some(_)) => "reading…",
+            };
+            return vec![Line::role(Role::Dim, why)];
+        };
+        if view.counts.is_empty() {
+            return vec![
+                Line::role(Role::Dim, "No task in this database's pages."),
+                Line::role(Role::Dim, "northstar-headless queue add DB TYPE PAYLOAD stores one."),
+            ];
+        }
+        let head =
+            format!("  {:<24}{:>8}{:>9}{:>9}{:>7}", "type", "ready", "delayed", "claimed", "dead");
+        let mut lines = vec![Line::head(head)];
+        for (task_type, [ready, delayed, claimed, dead]) in &view.counts {
+            let name = Printable::capped(task_type, 23);
+            let line =
+                format!("  {:<24}{ready:>8}{delayed:>9}{claimed:>9}{dead:>7}", name.as_str());
+            lines.push(Line::text(line));
+        }
+        if view.broken > 0 {
+            let broken = text::plural(view.broken, "row");
+            lines.push(Line::role(Role::Bad, format!("  {broken} under the prefix are no task")));
+        }
+        lines.push(Line::head("tasks"));
+        for (key, task) in &view.tasks {
+            let (state, role) = state_name(task.state);
+            let task_type = Printable::capped(&task.task_type, 16);
+            let payload = Printable::capped(&task.payload, 60);
+            let mut spans = vec![
+                (Role::Dim, format!("  {:>6}  ", task.id)),
+                (role, format!("{state:<9}")),
+                (Role::Text, format!("{:<17}", task_type.as_str())),
+            ];
+            let mut more = format!("attempts {}", task.attempts);
+            if !task.owner.is_empty() {
+                more += &format!("  owner {}", Printable::capped(&task.owner, 16).as_str());
+            }
+            if !task.error.is_empty() {
+                more += &format!("  failed: {}", Printable::capped(&task.error, 40).as_str());
+            }
+            spans.push((Role::Dim, format!("{more}  ")));
+            spans.push((Role::Text, payload.into_string()));
+            let place = Place::new(ScreenId::Rows, At::Key(key.clone()));
+            lines.push(Line { spans, place: Some(place) });
+        }
+        lines
+    }
+}
+
+impl Component for QueueScreen {
+    fn id(&self) -> ScreenId {
+        ScreenId::Queue
+    }
+
+    fn works(&self, context: &Context) -> Vec<Act> {
+        self.sheet.works(&self.lines(context))
+    }
+
+    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
+        let lines = self.lines(context);
+        self.sheet.act(act, &lines)
+    }
+
+    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
+        if self.view.is_none() { self.load(context) } else { Vec::new() }
+    }
+
+    fn place(&self) -> At {
+        At::Here
+    }
+
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        self.load(context)
+    }
+
+    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+        if let Ok(view) = data.downcast::<QueueView>() {
+            self.view = Some(*view);
+            self.error = None;
+        }
+        Vec::new()
+    }
+
+    fn failed(&mut self, _: &'static str, why: &str) {
+        self.error = Some(why.to_owned());
+    }
+
+    fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
+        let lines = self.lines(context);
+        self.sheet.click(y, again, &lines)
+    }
+
+    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
+        self.sheet.draw(painter, &self.lines(context));
+    }
+
+    fn text(&self, context: &Context) -> Vec<String> {
+        self.lines(context).iter().map(Line::plain).collect()
+    }
+
+    fn json(&self, _: &Context) -> Value {
+        let types: Vec<Value> = self
+            .view
+            .iter()
+            .flat_map(|view| &view.counts)
+            .map(|(task_type, [ready, delayed, claimed, dead])| {
+                json!({
+                    "type": Printable::new(task_type).as_str(),
+                    "ready": ready,
+                    "delayed": delayed,
+                    "claimed": claimed,
+                    "dead": dead,
+                })
+            })
+            .collect();
+        json!({ "screen": "queue", "types": types })
+    }
+}

@@ -1,0 +1,180 @@
+//! What takes the space: pages by what they are to the file, bytes by key prefix, and what a compact
+//! would give back.
+
+use super::sheet::{Line, Sheet};
+use super::tree::chosen_root;
+use super::{Component, Context, Effect, ScreenId};
+use crate::action::Act;
+use crate::model::space::{MeasureSpace, Space, Usage};
+use crate::place::{At, Place};
+use crate::theme::Role;
+use crate::widgets::bar::bar;
+use crate::widgets::{Painter, text};
+use northstar_engine::PageId;
+use northstar_engine::inspect::find::PageState;
+use northstar_engine::limits::PAGE_BYTES;
+use northstar_engine::printable::Printable;
+use serde_json::{Value, json};
+use std::any::Any;
+use std::collections::BTreeMap;
+
+const MEASURE: &str = "measure";
+/// Files with more pages are not counted page by page.
+const COUNTED_PAGES_MAX: u64 = 4_000_000;
+
+/// The screen.
+#[derive(Debug, Default)]
+pub struct SpaceScreen {
+    sheet: Sheet,
+    space: Option<Space>,
+    error: Option<String>,
+}
+
+fn states(context: &Context) -> BTreeMap<&'static str, u64> {
+    let mut states = BTreeMap::new();
+    if let Some(survey) = &context.survey {
+        for id in 0..survey.file_pages.min(COUNTED_PAGES_MAX) {
+            *states.entry(survey.state(PageId::new(id)).name()).or_default() += 1;
+        }
+    }
+    states
+}
+
+impl SpaceScreen {
+    fn measure(&self, context: &Context) -> Vec<Effect> {
+        match chosen_root(context) {
+            Some(root) => vec![Effect::Run(MEASURE, Box::new(MeasureSpace { root }))],
+            None => Vec::new(),
+        }
+    }
+
+    fn lines(&self, context: &Context) -> Vec<Line> {
+        let mut lines = vec![Line::head("pages")];
+        let states = states(context);
+        if states.is_empty() {
+            lines.push(Line::role(Role::Dim, "  checking everything…"));
+        }
+        let total: u64 = states.values().sum();
+        for (name, count) in &states {
+            let bytes = text::bytes(count.saturating_mul(PAGE_BYTES as u64));
+            let percent = text::percent(*count, total);
+            let value =
+                format!("{} {percent:>3} %  {count:>7} pages  {bytes}", bar(*count, total, 24));
+            lines.push(Line::pair(name, value).to(Place::new(ScreenId::Map, At::Here)));
+        }
+        let spare = |state: PageState| states.get(state.name()).copied().unwrap_or(0);
+        if total > 0 {
+            let back =
+                spare(PageState::Free) + spare(PageState::Orphan) + spare(PageState::Outside);
+            let bytes = text::bytes(back.saturating_mul(PAGE_BYTES as u64));
+            lines.push(Line::text(format!("  A compact would give back about {bytes}.")));
+        }
+        lines.push(Line::head("rows by the first part of their key"));
+        let Some(space) = &self.space else {
+            let why = match (&self.error, chosen_root(context)) {
+                (Some(why), _) => why.clone(),
+                (None, None) => "no tree to read".to_owned(),
+                (None, Some(_)) => "measuring…".to_owned(),
+            };
+            lines.push(Line::role(Role::Dim, format!("  {why}")));
+            return lines;
+        };
+        let mut groups: Vec<(&Vec<u8>, &Usage)> = space.groups.iter().collect();
+        groups.sort_by_key(|(prefix, usage)| (std::cmp::Reverse(usage.bytes()), *prefix));
+        let total: u64 =
+            groups.iter().map(|(_, usage)| usage.bytes()).sum::<u64>() + space.others.bytes();
+        for (prefix, usage) in groups {
+            let name = Printable::capped(prefix, 17);
+            let at = At::Key(prefix.clone());
+            let line = usage_line(name.as_str(), usage, total);
+            lines.push(line.to(Place::new(ScreenId::Rows, at)));
+        }
+        if space.others.rows > 0 {
+            lines.push(usage_line("all others", &space.others, total));
+        }
+        if space.holes > 0 {
+            let holes = text::plural(space.holes, "place");
+            lines.push(Line::role(Role::Bad, format!("  rows cannot be read in {holes}")));
+        }
+        lines
+    }
+}
+
+fn usage_line(name: &str, usage: &Usage, total: u64) -> Line {
+    let percent = text::percent(usage.bytes(), total);
+    let value = format!(
+        "{} {percent:>3} %  {:>9}  {} (keys {}, values {})",
+        bar(usage.bytes(), total, 24),
+        text::bytes(usage.bytes()),
+        text::plural(usage.rows, "row"),
+        text::bytes(usage.key_bytes),
+        text::bytes(usage.value_bytes)
+    );
+    Line::pair(name, value)
+}
+
+impl Component for SpaceScreen {
+    fn id(&self) -> ScreenId {
+        ScreenId::Space
+    }
+
+    fn works(&self, context: &Context) -> Vec<Act> {
+        self.sheet.works(&self.lines(context))
+    }
+
+    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
+        let lines = self.lines(context);
+        self.sheet.act(act, &lines)
+    }
+
+    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
+        let mut out = if self.space.is_none() { self.measure(context) } else { Vec::new() };
+        if context.survey.is_none() && context.summary.loaded {
+            out.push(Effect::CheckAll);
+        }
+        out
+    }
+
+    fn place(&self) -> At {
+        At::Here
+    }
+
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        self.measure(context)
+    }
+
+    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+        if let Ok(space) = data.downcast::<Space>() {
+            self.space = Some(*space);
+            self.error = None;
+        }
+        Vec::new()
+    }
+
+    fn failed(&mut self, _: &'static str, why: &str) {
+        self.error = Some(why.to_owned());
+    }
+
+    fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
+        let lines = self.lines(context);
+        self.sheet.click(y, again, &lines)
+    }
+
+    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
+        self.sheet.draw(painter, &self.lines(context));
+    }
+
+    fn text(&self, context: &Context) -> Vec<String> {
+        self.lines(context).iter().map(Line::plain).collect()
+    }
+
+    fn json(&self, context: &Context) -> Value {
+        let groups: BTreeMap<String, &Usage> = self
+            .space
+            .iter()
+            .flat_map(|space| &space.groups)
+            .map(|(prefix, usage)| (Printable::new(prefix).into_string(), usage))
+            .collect();
+        json!({ "screen": "space", "pages": states(context), "prefixes": groups })
+    }
+}
