@@ -196,7 +196,7 @@ fn take_lesson(number: usize, keys: &[&str]) {
 
 #[test]
 fn the_anatomy_lesson_can_be_done() {
-    let down_to_root = "space j j j j j j j j enter";
+    let down_to_root = "space j j j j j j j j j enter";
     take_lesson(
         0,
         &[
@@ -212,7 +212,7 @@ fn the_anatomy_lesson_can_be_done() {
 
 #[test]
 fn the_lesson_on_commits_can_be_done() {
-    take_lesson(1, &["5", "end k k", "enter enter", "4", "w", "5 G", "ctrl-n"]);
+    take_lesson(1, &["5", "enter enter", "4", "w", "5 G", "ctrl-n"]);
 }
 
 #[test]

@@ -112,7 +112,7 @@ actions! {
     LabLoseAll S(Id::Lab), "lab.lose_all", "none survive", ["z"], "Nothing on its way to the disk got there.";
     LabTear S(Id::Lab), "lab.tear", "tear", ["t"], "Every second sector on its way got there.";
     LabToggle S(Id::Lab), "lab.toggle", "kept, lost, zeros, noise", ["space", "enter"], "Change what becomes of the selected thing.";
-    LabRandom S(Id::Lab), "lab.random", "crash at random", ["r"], "Thousands of crashes at random moments with random survivors; counts them.";
+    LabRandom S(Id::Lab), "lab.random", "crash at random", ["r"], "A thousand crashes at random moments with random survivors, counted.";
     LabWorkload S(Id::Lab), "lab.workload", "another workload", ["o"], "Run something else on the simulated disk.";
     LabSave S(Id::Lab), "lab.save", "save this case", ["w"], "Write the case to northstar-crash.json, so that it can be run again.";
 

@@ -198,7 +198,8 @@ impl App {
     /// The first commands.
     pub fn start(&mut self) -> Vec<Cmd> {
         let mut out = Vec::new();
-        self.launch(Owner::App, SUMMARY, Box::new(LoadSummary), &mut out);
+        let job = Box::new(self.load_summary());
+        self.launch(Owner::App, SUMMARY, job, &mut out);
         let at = self.start_at.take().map_or(At::Here, |place| place.at);
         self.bring(self.current, &at, &mut out);
         out
@@ -416,6 +417,7 @@ impl App {
                 }
             }
             Act::Reload => {
+                self.context.reloads += 1;
                 self.reload(out);
                 self.check_unasked(out);
             }
@@ -485,7 +487,8 @@ impl App {
     fn reload(&mut self, out: &mut Vec<Cmd>) {
         self.pinned = false;
         self.missed = None;
-        self.launch(Owner::App, SUMMARY, Box::new(LoadSummary), out);
+        let job = Box::new(self.load_summary());
+        self.launch(Owner::App, SUMMARY, job, out);
         self.reload_screens(out);
     }
 
@@ -619,7 +622,8 @@ impl App {
                     self.fingerprint = Some(*fingerprint);
                     if changed {
                         self.context.summary.seen_changing = true;
-                        self.launch(Owner::App, SUMMARY, Box::new(LoadSummary), out);
+                        let job = Box::new(self.load_summary());
+                        self.launch(Owner::App, SUMMARY, job, out);
                     }
                 }
             }
@@ -681,6 +685,7 @@ impl App {
         (summary.checked, summary.errors, summary.warnings) =
             (old.checked, old.errors, old.warnings);
         let moved = self.context.summary.differs(&summary);
+        let checkpointed = self.context.summary.checkpoint != summary.checkpoint;
         if first {
             self.context.summary = summary;
             self.reload_screens(out);
@@ -694,9 +699,18 @@ impl App {
             self.context.summary = summary;
             if moved {
                 self.reload_screens(out);
+            }
+            // Commits reach pages at checkpoints only: between them a new check finds nothing new.
+            if checkpointed {
                 self.check_unasked(out);
             }
         }
+    }
+
+    fn load_summary(&self) -> LoadSummary {
+        let summary = &self.context.summary;
+        let known = summary.log_known.map(|(lsn, txn)| (summary.uuid, lsn, txn));
+        LoadSummary { known }
     }
 
     fn tick(&mut self, out: &mut Vec<Cmd>) {

@@ -106,6 +106,8 @@ pub struct Context {
     pub summary: Summary,
     /// The last check of everything.
     pub survey: Option<Arc<Survey>>,
+    /// How often a reload was asked for: then even what looks unchanged is read again.
+    pub reloads: u64,
     /// Indices of the lessons that were gone through.
     pub lessons_done: Vec<usize>,
 }

@@ -65,7 +65,10 @@ fn every_screen_draws_any_file_at_any_size() {
             let json = app.json();
             assert_eq!(json["screen"], screen.name(), "{name}: {} has a JSON form", screen.name());
             // Every action that says it works may be used.
-            for row in ACTIONS.iter().filter(|row| row.scope != Scope::Global) {
+            // (Not those that run for seconds or start processes: they have tests of their own.)
+            let long = [Act::LabRandom, Act::BenchRun];
+            let rows = ACTIONS.iter().filter(|row| row.scope != Scope::Global);
+            for row in rows.filter(|row| !long.contains(&row.act)) {
                 if app.works(row.act) {
                     let mut out = Vec::new();
                     app.act(row.act, &mut out);

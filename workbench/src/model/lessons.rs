@@ -85,11 +85,7 @@ pub const LESSONS: &[Lesson] = &[
                 Screen(Id::Log),
             ),
             step(
-                "Select a commit near the end that says: not in the pages yet. Only its record holds it.",
-                Achieved(Id::Log, "not in pages"),
-            ),
-            step(
-                "Press Enter to go to its operations, Enter again on one of them: the tree of the pages is asked for that key.",
+                "The newest commit is selected, and says: not in the pages yet. Only this record holds it. Press Enter to go to its operations, and Enter again: the tree of the pages is asked for that key.",
                 Screen(Id::Tree),
             ),
             step(
@@ -135,13 +131,10 @@ pub const LESSONS: &[Lesson] = &[
                 Goal::Act(Act::LabTear),
             ),
             step(
-                "So: the log is synced before the meta flips, because a meta that names a state nobody can rebuild would be a broken promise. Let chance try to break it: press r.",
+                "So: the log is synced before the meta flips, because a meta that names a state nobody can rebuild would be a broken promise. Let chance try to break it: press r for a thousand crashes.",
                 Achieved(Id::Lab, "counted"),
             ),
-            step(
-                "Thousands of crashes, every promise kept. w saves a case to a file. ctrl-n ends the lesson.",
-                Read,
-            ),
+            step("Every promise was kept. w saves a case to a file. ctrl-n ends the lesson.", Read),
         ],
     },
     Lesson {

@@ -74,15 +74,18 @@ impl Job for LoadLog {
     }
 }
 
-/// The newest committed transaction that the log holds behind `from`.
-pub fn newest_commit(source: &inspect::Source, from: Lsn) -> Option<northstar_engine::TxnId> {
+/// The newest committed transaction that the log holds behind `from`, and where its record ends.
+pub fn newest_commit(
+    source: &inspect::Source,
+    from: Lsn,
+) -> Option<(Lsn, northstar_engine::TxnId)> {
     let log = segments(source).ok()?;
     let mut at = from;
     let mut newest = None;
     loop {
         let part = records(source, &log, at, BATCH).ok()?;
         let last = part.records.iter().rev().find(|record| is_commit(record));
-        newest = last.map(|record| record.txn_id).or(newest);
+        newest = last.map(|record| (record.end_lsn, record.txn_id)).or(newest);
         match part.next {
             Some(next) if next > at => at = next,
             _ => return newest,

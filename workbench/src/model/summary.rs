@@ -4,7 +4,7 @@ use crate::runtime::jobs::{Data, Desk, Job};
 use crate::widgets::text;
 use northstar_engine::inspect::{self, FileKind, MetaJudgement};
 use northstar_engine::printable::Printable;
-use northstar_engine::{FileUuid, TxnId};
+use northstar_engine::{FileUuid, Lsn, TxnId};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -32,6 +32,8 @@ pub struct Summary {
     pub checkpoint: Option<TxnId>,
     /// The state the log ends at.
     pub log_end: Option<TxnId>,
+    /// Where in the log that state ends: what is before need not be read again.
+    pub log_known: Option<(Lsn, TxnId)>,
     /// Whether a full check has been made.
     pub checked: bool,
     /// Errors it found.
@@ -98,8 +100,11 @@ impl Summary {
 }
 
 /// Reads the summary.
-#[derive(Debug)]
-pub struct LoadSummary;
+#[derive(Debug, Default)]
+pub struct LoadSummary {
+    /// The file and how far its log was read before.
+    pub known: Option<(FileUuid, Lsn, TxnId)>,
+}
 
 impl Job for LoadSummary {
     fn name(&self) -> String {
@@ -116,8 +121,12 @@ impl Job for LoadSummary {
         summary.pages = source.page_count().map_err(|error| error.to_string())?;
         summary.uuid = source.uuid();
         summary.checkpoint = metas.meta().map(|meta| meta.txn_id);
-        let from = metas.meta().map_or(northstar_engine::Lsn::new(0), |meta| meta.log_lsn);
-        summary.log_end = super::log::newest_commit(&source, from).max(summary.checkpoint);
+        let from = metas.meta().map_or(Lsn::new(0), |meta| meta.log_lsn);
+        let known = self.known.filter(|(uuid, lsn, _)| *uuid == summary.uuid && *lsn > from);
+        let from = known.map_or(from, |(_, lsn, _)| lsn);
+        let found = super::log::newest_commit(&source, from);
+        summary.log_known = found.or(known.map(|(_, lsn, txn)| (lsn, txn)));
+        summary.log_end = summary.log_known.map(|(_, txn)| txn).max(summary.checkpoint);
         summary.metas = Some(Arc::new(metas));
         Ok(Box::new(summary))
     }

@@ -22,7 +22,7 @@ const RUN: &str = "run";
 const CUT: &str = "cut";
 const RANDOM: &str = "random";
 /// Random crashes in one go.
-const RANDOM_LIMIT: u64 = 5000;
+const RANDOM_LIMIT: u64 = 1000;
 
 /// The pane that has the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -253,7 +253,7 @@ impl Component for LabScreen {
         match what {
             // A commit on its way to the disk was lost, and nobody had been told it was safe.
             "unsynced lost" => {
-                let pending = outcome.facts.iter().any(|fact| fact.contains("record"));
+                let pending = outcome.facts.iter().any(|fact| fact.contains("commit"));
                 pending && recovered.is_some() && recovered == acknowledged
             }
             "unacknowledged survived" => recovered > acknowledged && acknowledged.is_some(),

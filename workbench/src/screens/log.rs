@@ -9,7 +9,7 @@ use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::model::log::{
     FindTouching, LoadLog, LoadRecord, LoadedRecord, LogEnd, LogOpened, LogPart, RECORDS_MAX,
-    Touching, is_commit, type_name,
+    Touching, type_name,
 };
 use crate::place::{At, Place};
 use crate::widgets::Painter;
@@ -50,8 +50,6 @@ pub struct LogScreen {
     ops: Cursor,
     pane: Pane,
     histogram: bool,
-    /// The selected record is a commit that the pages do not show yet.
-    not_in_pages: bool,
     wanted: Option<At>,
     started: bool,
     error: Option<String>,
@@ -256,6 +254,7 @@ impl Component for LogScreen {
     }
 
     fn show(&mut self, at: &At, context: &Context) -> Vec<Effect> {
+        self.pane = Pane::Records;
         if !self.started {
             if *at != At::Here {
                 self.wanted = Some(at.clone());
@@ -294,15 +293,10 @@ impl Component for LogScreen {
         &mut self,
         slot: &'static str,
         data: Box<dyn Any + Send>,
-        context: &Context,
+        _: &Context,
     ) -> Vec<Effect> {
         if slot == RECORD {
             if let Ok(loaded) = data.downcast::<LoadedRecord>() {
-                let newer = |record: &RecordView| {
-                    is_commit(record) && context.summary.checkpoint < Some(record.txn_id)
-                };
-                let record = loaded.detail.as_ref().map(|detail| &detail.record);
-                self.not_in_pages = record.is_some_and(newer);
                 self.ops = Cursor::default();
                 self.detail = loaded.detail;
             }
@@ -397,11 +391,7 @@ impl Component for LogScreen {
     }
 
     fn achieved(&self, what: &str) -> bool {
-        match what {
-            "not in pages" => self.not_in_pages,
-            "tail" => self.on_tail(),
-            _ => false,
-        }
+        what == "tail" && self.on_tail()
     }
 
     fn copy(&self, _: &Context) -> Option<(String, String)> {

@@ -68,6 +68,8 @@ pub struct MapScreen {
     scanned: usize,
     done: bool,
     started: bool,
+    /// Size, checkpoint and reloads when the scan began.
+    seen: Option<(u64, Option<northstar_engine::TxnId>, u64)>,
     selected: u64,
     mode: Mode,
     detail: Option<LoadedPage>,
@@ -458,7 +460,14 @@ impl Component for MapScreen {
         At::Page(PageId::new(self.selected), None)
     }
 
-    fn reload(&mut self, _: &Context) -> Vec<Effect> {
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        // Pages change at checkpoints only; a live log is no reason to scan again.
+        let summary = &context.summary;
+        let seen = (summary.bytes, summary.checkpoint, context.reloads);
+        if self.started && self.seen == Some(seen) {
+            return Vec::new();
+        }
+        self.seen = Some(seen);
         self.started = true;
         self.done = false;
         self.scanned = 0;

@@ -16,9 +16,9 @@ pub(super) fn draw(screen: &LabScreen, painter: &mut Painter<'_>) {
     };
     let at = screen.timeline.at;
     let head = format!(
-        "{}: {} disk operations; the power fails before operation {at}",
-        screen.workload.what(),
-        experiment.trace.len()
+        "the power fails before operation {at} of {}  ·  {}",
+        experiment.trace.len(),
+        screen.workload.what()
     );
     painter.put(1, 0, &head, Role::Title);
     let below = 7.min(height / 3);
