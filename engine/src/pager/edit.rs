@@ -149,8 +149,8 @@ impl Edit {
         Ok(())
     }
 
-    /// A new extent of 1 to `pages_max` overflow pages in one run, as [`Self::alloc_in_extent`] makes
-    /// them. The second number is how many. Page `i` of it is the pointer with `page + i`.
+    /// A new extent of 1 to `pages_max` overflow pages in one run, for [`Self::fill_extent`] to fill
+    /// all of. The second number is how many. Page `i` of it is the pointer with `page + i`.
     ///
     /// # Errors
     /// As [`Self::alloc`].
