@@ -1,6 +1,6 @@
 //! The storage the engine runs on: files with positions, and nothing else.
 //!
-//! Three back ends behind one trait: the real disk ([`file`]), memory ([`memory`]) and, with the
+//! Three back ends behind one trait: the real disk ([`mod@file`]), memory ([`memory`]) and, with the
 //! feature `sim`, a simulated disk that can lose power (`crate::sim`). Nothing else in the engine
 //! touches `std::fs`.
 //!

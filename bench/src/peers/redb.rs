@@ -1,4 +1,4 @@
-//! redb.
+//! redb through its own crate.
 
 use super::{Engine, Facts, OwnedChange, Reader};
 use crate::error::{Error, Result};
