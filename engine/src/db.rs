@@ -19,6 +19,8 @@ mod salvage;
 mod shared;
 mod space;
 pub mod stats;
+#[cfg(test)]
+mod tests;
 mod time_travel;
 mod verify;
 

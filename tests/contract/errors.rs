@@ -188,10 +188,9 @@ fn a_failed_read_is_told_and_may_pass() {
 
 #[cfg(unix)]
 #[test]
-fn a_forked_child_neither_writes_nor_unlocks() {
-    // The child of a fork is played by a process of its own that has the file open: what counts for
-    // the lock is the file, and for the handle the process id, which this test cannot change. So the
-    // lock is what is shown here.
+fn closing_the_file_elsewhere_takes_no_lock_away() {
+    // The lock's half: what a child inherits and closes takes nothing away. The handle's half is a
+    // unit test of `db`, which can play the child.
     let place = Place::new();
     let db = place.open();
     put(&db, &[("a", "1")]);

@@ -267,6 +267,25 @@ fn a_file_that_is_no_database_is_refused_and_not_touched() {
 }
 
 #[test]
+fn a_meta_that_claims_more_pages_than_the_file_has_is_refused_at_once() {
+    use northstar_engine::format::meta::Meta;
+    let place = Place::new();
+    place.open().close().unwrap();
+    let mut bytes = std::fs::read(place.path()).unwrap();
+    for slot in 0..2 {
+        let page = slot * 16_384..(slot + 1) * 16_384;
+        let meta = Meta::decode_slot(&bytes[page.clone()], slot as u64).unwrap();
+        let forged = Meta { page_count: 1 << 33, ..meta };
+        bytes[page].copy_from_slice(forged.to_page().as_slice());
+    }
+    std::fs::write(place.path(), &bytes).unwrap();
+    for options in [Options::new(), Options::new().read_only(true)] {
+        let error = options.open(place.path()).unwrap_err();
+        assert!(error.is_corrupt(), "{error}");
+    }
+}
+
+#[test]
 fn a_missing_log_is_corruption_and_a_log_alone_is_never_overwritten() {
     let place = Place::new();
     let db = place.open();

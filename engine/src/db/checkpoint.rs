@@ -320,6 +320,9 @@ impl Checkpoint<'_> {
         drop(pipeline);
         if reuse {
             core.pager.truncate_tail(open::page_count_min(self.metas.needed()))?;
+            // A length that was cut, and grows back, is not a synced one.
+            let bytes = self.shared.file.len()?;
+            self.metas.synced_bytes = self.metas.synced_bytes.filter(|&synced| synced == bytes);
         }
         let log = core.log()?;
         // Rule 12: never at or behind the older valid meta's position, or a foreign reader's.

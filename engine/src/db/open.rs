@@ -92,6 +92,14 @@ impl Judged {
         let Some(meta) = self.judgement.meta() else {
             return Err(refusal(&self.judgement, self.file.as_ref()));
         };
+        // Asked before anything is sized by that number; a slot with a tree was judged with its root.
+        let bytes = self.file.len()?;
+        if bytes < meta.page_count.saturating_mul(PAGE_BYTES as u64) {
+            let expected = format!("{} pages", meta.page_count);
+            let corrupt =
+                Corrupt::at(crate::Place::File, "FILE-1", expected, format!("{bytes} bytes"));
+            return Err(corrupt.in_file(self.file.path()).into());
+        }
         Ok((*meta, self.judgement.other().copied()))
     }
 }

@@ -19,7 +19,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct Core {
     /// Called when a commit has something for the background thread to do.
     pub(crate) wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// The process that opened it: a forked child must not write (its parent does).
-    process: u32,
+    process: AtomicU32,
     poisoned: AtomicBool,
     closed: AtomicBool,
 }
@@ -84,7 +84,7 @@ impl Core {
             counters: Counters::default(),
             observer: parts.observer,
             wake: OnceLock::new(),
-            process: std::process::id(),
+            process: AtomicU32::new(std::process::id()),
             poisoned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         }
@@ -130,7 +130,13 @@ impl Core {
 
     /// Whether this is a child of the process that opened the database.
     pub(crate) fn is_forked(&self) -> bool {
-        std::process::id() != self.process
+        std::process::id() != self.process.load(Ordering::Relaxed)
+    }
+
+    /// Makes this process look like a child of the one that opened the database.
+    #[cfg(test)]
+    pub(crate) fn pretend_to_be_forked(&self) {
+        self.process.store(0, Ordering::Relaxed);
     }
 
     /// Whether a write or sync has failed.

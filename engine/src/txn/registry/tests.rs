@@ -76,7 +76,7 @@ fn a_state_is_seen_whole_and_is_live_while_it_is_read() {
         })
         .collect();
     let mut live = Vec::new();
-    for id in 1..30_000 {
+    for id in 1..8_000 {
         registry.publish(state(id));
         registry.pins(&mut live);
         let oldest = live.first().map_or(id, |pin| pin.get().min(id));

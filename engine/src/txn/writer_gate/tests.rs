@@ -86,7 +86,7 @@ fn under_contention_the_count_inside_is_never_two() {
         .map(|_| {
             let (gate, inside) = (Arc::clone(&gate), Arc::clone(&inside));
             std::thread::spawn(move || {
-                for round in 0..500 {
+                for round in 0..200 {
                     // Patience so short that grants and timeouts race.
                     let patience = Duration::from_nanos(round * 200);
                     if gate.enter_within(patience) {
