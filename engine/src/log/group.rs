@@ -20,10 +20,16 @@ use crate::ids::Lsn;
 use crate::sabotage::{self, Switch};
 
 #[cfg(loom)]
-use loom::sync::{Condvar, Mutex, MutexGuard};
+use loom::sync::{
+    Condvar, Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
 use std::sync::PoisonError;
 #[cfg(not(loom))]
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{
+    Condvar, Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// Queued records are put together into chunks of about this size.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -56,6 +62,8 @@ pub(super) struct Group {
     turn: Condvar,
     /// What has been announced; held while announcing, so that announcements keep their order.
     announced: Mutex<Progress>,
+    /// Set with [`State::poisoned`], so that asking takes no lock.
+    is_poisoned: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -86,6 +94,7 @@ impl Group {
             }),
             turn: Condvar::new(),
             announced: Mutex::new(Progress { written: start, durable: start }),
+            is_poisoned: AtomicBool::new(false),
         }
     }
 
@@ -122,13 +131,21 @@ impl Group {
     /// Refuses everything from now on, with `error` as the reason.
     pub(super) fn poison(&self, error: Error) {
         let mut state = self.lock();
-        state.poisoned.get_or_insert(error);
+        self.set_poisoned(&mut state, error);
         drop(state);
         self.turn.notify_all();
     }
 
+    fn set_poisoned(&self, state: &mut State, error: Error) {
+        state.poisoned.get_or_insert(error);
+        self.is_poisoned.store(true, Ordering::Release);
+    }
+
     /// Why it refuses, if it does.
     pub(super) fn poisoned(&self) -> Option<Error> {
+        if !self.is_poisoned.load(Ordering::Acquire) {
+            return None;
+        }
         self.lock().poisoned.clone()
     }
 
@@ -288,7 +305,7 @@ impl Drop for Lead<'_> {
     fn drop(&mut self) {
         if self.writing || self.syncing {
             let mut state = self.group.lock();
-            state.poisoned.get_or_insert(Error::Poisoned);
+            self.group.set_poisoned(&mut state, Error::Poisoned);
             self.give_back(&mut state);
             drop(state);
             self.group.turn.notify_all();
