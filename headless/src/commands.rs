@@ -18,6 +18,7 @@ pub mod man;
 pub mod put;
 pub mod queue;
 pub mod replay;
+pub mod salvage;
 pub mod scan;
 
 use crate::{

@@ -151,3 +151,63 @@ fn inspect_agrees_on_what_a_leaf_is() {
     assert_eq!(view.page_type, Some(PageType::Leaf));
     assert!(view.verified);
 }
+
+#[test]
+fn salvage_gives_back_what_verifies() {
+    let folder = Folder::new();
+    let mut rows = jsonl_rows(3_000);
+    rows.push_str(&format!("{{\"key\":\"long\",\"value\":\"{}\"}}\n", "x".repeat(40_000)));
+    folder.run_with(&["load", "a.ns", "-", "--format", "jsonl"], rows).ok();
+    folder.run(&["del", "a.ns", "k0002999"]).ok();
+    let hash = folder.run(&["hash", "a.ns"]).ok().text();
+
+    // A sound file: nothing is lost.
+    folder.run(&["salvage", "a.ns", "whole.ns"]).ok();
+    assert_eq!(folder.run(&["hash", "whole.ns"]).ok().text(), hash);
+    assert_eq!(folder.run(&["salvage", "a.ns", "whole.ns"]).code, 1, "never overwrites");
+
+    // A broken leaf: the log has its rows.
+    let leaf = a_leaf(&folder);
+    flip(&folder.path("a.ns"), leaf * PAGE_BYTES + 9_000);
+    let run = folder.run(&["salvage", "a.ns", "log.ns"]).ok().text();
+    assert!(run.contains("restored from the log: keys from "), "{run}");
+    assert_eq!(folder.run(&["hash", "log.ns"]).ok().text(), hash);
+
+    // The same without a log: the range is named, every other row is there.
+    folder.write("b.ns", folder.read("a.ns"));
+    let run = folder.run(&["salvage", "b.ns", "rest.ns"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let text = run.text();
+    assert!(text.contains(&format!("to the end: page {leaf}: PAGE-3")), "{text}");
+    assert!(text.contains("LOST: there is no log beside the file"), "{text}");
+    folder.run(&["check", "rest.ns"]).ok();
+    let (rest, all) = (folder.run(&["scan", "rest.ns"]).ok(), folder.run(&["scan", "whole.ns"]).ok());
+    assert!(all.text().starts_with(&rest.text()), "the rows before the hole");
+    assert!(rest.text().lines().count() > 2_000, "and they are most of them");
+
+    // Both metas gone: the log alone.
+    let mut bytes = folder.read("a.ns");
+    bytes[..32_768].fill(0);
+    folder.write("a.ns", bytes);
+    folder.run(&["salvage", "a.ns", "meta.ns"]).ok();
+    assert_eq!(folder.run(&["hash", "meta.ns"]).ok().text(), hash);
+
+    // No database at all.
+    folder.write("text", "some text\n".repeat(5000));
+    assert_eq!(folder.run(&["salvage", "text", "nothing.ns"]).code, 3);
+}
+
+#[test]
+fn salvage_finds_leaves_behind_a_broken_root() {
+    let folder = Folder::new();
+    folder.run_with(&["load", "a.ns", "-", "--format", "jsonl"], jsonl_rows(3_000)).ok();
+    let hash = folder.run(&["hash", "a.ns"]).ok().text();
+    let tree = folder.run(&["dump", "a.ns", "tree"]).ok().text();
+    let root = tree.lines().next().and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    flip(&folder.path("a.ns"), root.expect("a root page") * PAGE_BYTES + 2_000);
+    std::fs::remove_file(folder.path("a.ns.log")).expect("the log is there");
+    let run = folder.run(&["salvage", "a.ns", "out.ns", "--json"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.text().contains("\"rows_from_cut_off_leaves\": 3000"), "{}", run.text());
+    assert_eq!(folder.run(&["hash", "out.ns"]).ok().text(), hash);
+}

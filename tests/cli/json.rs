@@ -202,6 +202,7 @@ fn damage(spec: &mut Spec, folder: &Folder) {
     log[torn..torn + 20].fill(0x77);
     folder.write("d.ns.log", &log);
     spec.document("check", folder, &["check", "d.ns", "--json"]);
+    spec.document("salvage", folder, &["salvage", "d.ns", "s.ns", "--json"]);
     spec.document("dump meta", folder, &["dump", "d.ns", "meta", "--json"]);
     let page = (leaf / 16_384).to_string();
     spec.document("dump page", folder, &["dump", "d.ns", "page", &page, "--json"]);
