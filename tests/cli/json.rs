@@ -190,7 +190,6 @@ fn damage(spec: &mut Spec, folder: &Folder) {
         .rposition(|page| page.get(8).is_some() && page[100..].iter().any(|&b| b != 0));
     let leaf = leaf.expect("a page in use") * 16_384;
     bytes[leaf + 8_000] ^= 1;
-    bytes[300] ^= 1;
     folder.write("d.ns", &bytes);
     let mut log = folder.read("a.ns.log");
     let second = log[4096..].windows(4).enumerate().filter(|(_, word)| word == b"LOGR").nth(1);
@@ -203,9 +202,11 @@ fn damage(spec: &mut Spec, folder: &Folder) {
     folder.write("d.ns.log", &log);
     spec.document("check", folder, &["check", "d.ns", "--json"]);
     spec.document("salvage", folder, &["salvage", "d.ns", "s.ns", "--json"]);
-    spec.document("dump meta", folder, &["dump", "d.ns", "meta", "--json"]);
     let page = (leaf / 16_384).to_string();
     spec.document("dump page", folder, &["dump", "d.ns", "page", &page, "--json"]);
     spec.stream("dump tree", folder, &["dump", "d.ns", "tree", "--json"], "");
     spec.stream("logdump", folder, &["logdump", "d.ns", "--json", "--ops"], "");
+    bytes[300] ^= 1;
+    folder.write("d.ns", &bytes);
+    spec.document("dump meta", folder, &["dump", "d.ns", "meta", "--json"]);
 }
