@@ -65,6 +65,17 @@ fn a_log_opened_after_a_clean_close_goes_on_in_place() {
     assert_eq!((state, txn), (again.state, TxnId::new(80)));
 }
 
+/// The thread that proves read the tip, then a commit came: its record said "transaction 2" behind
+/// transaction 3, and the log was refused at the next open.
+#[test]
+fn a_proof_asked_for_with_an_old_tip_names_the_last_commit() {
+    let (storage, db) = history(LogConfig::default(), 3);
+    assert!(db.log.prove_idle(TxnId::new(2)).expect("proved"));
+    let chain = discover(&storage).expect("a chain");
+    let report = verify::verify(&chain, db.log.progress().durable).expect("verified");
+    assert_eq!((report.problems, report.last_txn), (Vec::new(), Some(TxnId::new(3))));
+}
+
 #[test]
 fn an_idle_proof_is_erased_again_by_the_next_open() {
     let (storage, db) = history(LogConfig::default(), 3);

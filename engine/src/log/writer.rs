@@ -144,6 +144,8 @@ struct Appender {
     reserved: u64,
     /// Whether a commit was appended that no later record could prove durable.
     unproven: bool,
+    /// The newest transaction appended by this writer.
+    last_txn: Option<TxnId>,
 }
 
 /// The file that records go to: what the group's leader drives.
@@ -271,6 +273,7 @@ impl LogWriter {
             previous_crc: start.crc,
             reserved: 0,
             unproven: false,
+            last_txn: None,
         };
         Ok(Self::assemble(storage, paths, uuid, config, space, appender, counters))
     }
@@ -300,6 +303,7 @@ impl LogWriter {
             previous_crc: prepared.previous_crc,
             reserved: 0,
             unproven: false,
+            last_txn: None,
         };
         let writer = Self::assemble(storage, paths, uuid, config, space, appender, counters);
         // Whoever had it open before may have extended the file and not come to sync its length.
@@ -406,6 +410,13 @@ impl LogWriter {
         flags: u32,
         txn_id: TxnId,
     ) -> Appended {
+        // Who asks for a record that is no commit may have looked at the tip before another thread
+        // appended: LOG-8 goes by what is in the log.
+        let txn_id = match record_type {
+            RecordType::Commit => *appender.last_txn.insert(txn_id),
+            RecordType::Continuation => txn_id,
+            _ => appender.last_txn.unwrap_or(txn_id),
+        };
         let lsn = appender.at;
         let header = RecordHeader {
             magic: RECORD_MAGIC,
