@@ -361,21 +361,23 @@ fn content_after(
             content.set_len(bytes);
         }
     }
-    let lost_cut = mine()
-        .find(|(index, fact)| {
-            length_op.is_none_or(|last| *index > last)
-                && matches!(fact.kind, FactKind::Length { cut: true, .. })
-        })
-        .map(|(index, _)| index);
-    // The latest surviving version of each sector. What went to a sector behind a cut that did not
-    // happen went to blocks that the file does not have.
+    let lost_cut = mine().find_map(|(index, fact)| match fact.kind {
+        FactKind::Length { bytes, cut: true, .. } if length_op.is_none_or(|last| index > last) => {
+            Some((index, bytes))
+        }
+        _ => None,
+    });
+    // The latest surviving version of each sector. What went behind a cut that did not happen went to
+    // blocks that the file does not have.
     let mut versions: BTreeMap<u64, usize> = BTreeMap::new();
     for (index, fact) in mine() {
-        if let FactKind::Sector { sector, .. } = fact.kind
+        if let FactKind::Sector { sector, offset, range, .. } = fact.kind
             && fates[index] != Fate::Lost
-            && lost_cut.is_none_or(|cut| index < cut)
         {
-            versions.insert(sector, index);
+            let end = offset + (range.1 - range.0) as u64;
+            if lost_cut.is_none_or(|(cut, bytes)| index < cut || end <= bytes) {
+                versions.insert(sector, index);
+            }
         }
     }
     for (index, fact) in mine() {

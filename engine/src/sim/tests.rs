@@ -122,6 +122,19 @@ fn a_cut_and_regrown_file_shows_zeros_or_the_old_length() {
 }
 
 #[test]
+fn a_lost_cut_leaves_writes_in_front_of_it_alone() {
+    let (disk, file) = disk_with(&[b'0'; 1024]);
+    file.set_len(600).unwrap();
+    disk.fail_sync(0, Persisted::None);
+    assert!(file.sync(SyncKind::Full).is_err());
+    file.write_at(&[b'1'; 512], 0).unwrap();
+    file.sync(SyncKind::Full).unwrap();
+    let trace = disk.trace();
+    let image = trace.crash_at(trace.len()).image_none_kept();
+    assert_eq!(summary(&image.read("/f").unwrap(), 512), "10");
+}
+
+#[test]
 fn garbage_covers_what_the_write_covers_and_no_more() {
     let (disk, file) = disk_with(&[b'0'; 512]);
     file.write_at(&[b'1'; 10], 100).unwrap();
