@@ -1,7 +1,7 @@
 //! Goes through the crash states of a run and asks the oracle about each; shrinks what fails to a
 //! line that reruns it.
 
-use crate::{
+use super::{
     oracle::{self, Depth, Expectation, Verdict},
     runner::{Run, run},
     workload::Workload,
@@ -106,7 +106,7 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.split(':').collect();
         let [step, model, choice] = parts[..] else {
             return Err(format!("STEP:MODEL:CHOICE, not {text:?}"));

@@ -4,22 +4,24 @@
 
 use crate::{
     oracle::guarded,
-    runner::{PATH, open, run},
+    runner::{LOG, PATH, open, run},
     workload::Workload,
 };
 use northstar_engine::{
-    Db, Error, FileUuid, PageId, TxnId,
+    Db, Error, FileUuid, Lsn, PageId, TxnId,
     disk::{Entropy, SeededEntropy, Storage},
     format::{
         chain::ChainHeader,
         field::{Kind, Layout},
+        log_record::{CommitHeader, RECORD_MAGIC, RecordHeader, RecordPlace, seal_record},
         meta::Meta,
         node::{NodeHeader, SLOTS_OFFSET, Slot},
         overflow::OverflowHeader,
         page::{PageHeader, PageType, seal_page},
+        segment::SegmentHeader,
     },
     inspect,
-    limits::PAGE_BYTES,
+    limits::{PAGE_BYTES, SEGMENT_HEADER_BYTES},
     sim::SimImage,
 };
 use std::{
@@ -303,6 +305,84 @@ fn built_by_hand(base: &Base) -> Vec<(String, SimImage)> {
         }
     }
     cases
+}
+
+/// Every field of the segment header, of record headers and of commit payloads with numbers nobody
+/// writes, and all three checksums of the record right.
+fn forged_logs(base: &Base) -> Vec<(String, SimImage)> {
+    let log = base.image.read(LOG).expect("a log");
+    let segment = SegmentHeader::decode(&log).expect("a segment header");
+    let mut cases = Vec::new();
+    let values = [0, 1, 2, 3, 56, 4096, u64::from(u32::MAX), 1 << 62, u64::MAX - 8, u64::MAX];
+    for field in fields_of(&SegmentHeader::LAYOUT) {
+        for value in values {
+            let mut bytes = segment.to_bytes();
+            put_field(&mut bytes, 0, &SegmentHeader::LAYOUT, field, value);
+            let forged = SegmentHeader::decode(&bytes).expect("whole").sealed();
+            let mut image = base.image.clone();
+            image.write(LOG, 0, &forged.to_bytes());
+            cases.push((format!("segment {field} = {value}"), image));
+        }
+    }
+    let starts = log.windows(4).enumerate().filter(|(_, magic)| *magic == RECORD_MAGIC.0);
+    let starts: Vec<usize> = starts.map(|(at, _)| at).collect();
+    for &start in [starts.first(), starts.last()].into_iter().flatten() {
+        let header = RecordHeader::decode(&log[start..]).expect("a record header");
+        let lsn = Lsn::new(segment.start_lsn.get() + (start - SEGMENT_HEADER_BYTES) as u64);
+        let place = RecordPlace { uuid: base.uuid, generation: segment.generation, lsn };
+        let payload_at = start + RecordHeader::BYTES;
+        let payload = &log[payload_at..payload_at + header.payload_bytes as usize];
+        let mut forge = |name: String, header: RecordHeader, payload: &[u8]| {
+            let mut record = vec![0; RecordHeader::BYTES];
+            record.extend_from_slice(payload);
+            seal_record(&mut record, header, place);
+            let mut image = base.image.clone();
+            image.write(LOG, start as u64, &record);
+            cases.push((format!("record at {start}: {name}"), image));
+        };
+        for field in fields_of(&RecordHeader::LAYOUT) {
+            for value in values {
+                let mut bytes = header.to_bytes();
+                put_field(&mut bytes, 0, &RecordHeader::LAYOUT, field, value);
+                let forged = RecordHeader::decode(&bytes).expect("whole");
+                forge(format!("{field} = {value}"), forged, payload);
+            }
+        }
+        for field in fields_of(&CommitHeader::LAYOUT) {
+            for value in values {
+                let mut changed = payload.to_vec();
+                put_field(&mut changed, 0, &CommitHeader::LAYOUT, field, value);
+                forge(format!("commit {field} = {value}"), header, &changed);
+            }
+        }
+        for at in CommitHeader::BYTES..payload.len().min(CommitHeader::BYTES + 24) {
+            for value in [0, 1, 2, 0x80, 0xff] {
+                let mut changed = payload.to_vec();
+                changed[at] = value;
+                forge(format!("operation byte {at} = {value}"), header, &changed);
+            }
+        }
+        for bytes in [0, 1, 83, 84, 85, payload.len() - 1] {
+            forge(format!("payload cut to {bytes}"), header, &payload[..bytes.min(payload.len())]);
+        }
+    }
+    cases
+}
+
+fn fields_of(layout: &'static Layout) -> impl Iterator<Item = &'static str> {
+    layout.fields.iter().map(|field| field.name)
+}
+
+#[test]
+fn forged_logs_with_right_checksums() {
+    let base = base();
+    let cases = forged_logs(&base);
+    let mut tried = 0;
+    for (name, image) in cases.iter().step_by(stride(3)) {
+        exercise(image).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
+        tried += 1;
+    }
+    println!("forged logs: {tried} of {} files", cases.len());
 }
 
 fn stride(short: usize) -> usize {

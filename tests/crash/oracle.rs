@@ -15,8 +15,8 @@
 //! On a disk that lied or was damaged only detection is promised: any openable state is model[R] for
 //! some R <= issued, or there is a typed error.
 
-use crate::{
-    runner::{PATH, Rows, Timeline, key, open, options, same_rows, value},
+use super::{
+    runner::{PATH, Rows, Timeline, key, open_with, options, same_rows, value},
     workload::Workload,
 };
 use northstar_engine::{
@@ -89,7 +89,9 @@ fn check_unguarded(
     depth: Depth,
 ) -> Result<Recovered, String> {
     let disk = image.to_disk();
-    let db = open(Arc::new(disk.clone()), 1).map_err(|error| format!("open fails: {error}"))?;
+    let tuning = expect.workload.tuning();
+    let db = open_with(tuning, Arc::new(disk.clone()), 1)
+        .map_err(|error| format!("open fails: {error}"))?;
     let trace = disk.trace();
     let txn = check_state(&db, expect)?;
     if depth == Depth::Full {
@@ -100,7 +102,7 @@ fn check_unguarded(
         let db = check_goes_on(db, &disk, &expect.timeline.models[txn as usize], txn)?;
         leave(db, &disk);
         let again = image.to_disk();
-        let db = open(Arc::new(again.clone()), 2)
+        let db = open_with(tuning, Arc::new(again.clone()), 2)
             .map_err(|error| format!("opening the same image again fails: {error}"))?;
         let second = db.begin_read().map_err(|error| error.to_string())?.txn_id().get();
         leave(db, &again);
@@ -328,7 +330,7 @@ pub enum Verdict {
 pub fn check_damaged(image: &SimImage, expect: &Expectation<'_>) -> Result<Verdict, String> {
     guarded(|| {
         let disk = image.to_disk();
-        let db = match open(Arc::new(disk.clone()), 1) {
+        let db = match open_with(expect.workload.tuning(), Arc::new(disk.clone()), 1) {
             Ok(db) => db,
             Err(error) => return typed(&error).map(|()| Verdict::Refused),
         };

@@ -35,6 +35,7 @@ const CHOSEN: &[(&str, &str)] = &[
     ("a tree of several levels shrinks again", "0R5-ffffkrrkrkdk"),
     ("compact between commits", "0R5-ffkrkCpkCe"),
     ("aborts and empty commits", "2B4-apzaapkza"),
+    ("deep trees, many segments", "2R5t-fpkmrkfdq"),
 ];
 
 #[test]
@@ -48,12 +49,11 @@ fn chosen_workloads() {
 
 #[test]
 fn a_transaction_of_several_records() {
-    let workload = Workload::parse("0R5-pGp").expect("known steps");
-    let effort = Effort { exhaustive_bits: 2, spread_max: 8, samples: 4, ..Effort::CI };
-    let run = run(&workload);
-    let models = [Model::Prefix, Model::Subset, Model::Sectors];
-    let tally = explore_or_panic(&run, &models, run.step_starts[1], &effort);
-    println!("continuations: {tally}");
+    for text in ["0R5t-pGpG", "AA5t-GeGk"] {
+        let workload = Workload::parse(text).expect("known steps");
+        let tally = explore_all(std::iter::once(workload), &Model::HONEST);
+        println!("continuations ({text}): {tally}");
+    }
 }
 
 #[test]

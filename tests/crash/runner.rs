@@ -3,9 +3,10 @@
 //! `models[t]` is the state after transaction t; the timeline knows at which operation each commit
 //! was called and at which it was acknowledged as durable.
 
-use crate::workload::{Step, Workload};
+use super::workload::{Step, Workload};
 use northstar_engine::{
     Db, Durability, Error, Options, ReadTxn,
+    db::options::Tuning,
     disk::{Entropy, ManualClock, SeededEntropy, Storage},
     sim::{SimDisk, Trace},
 };
@@ -83,8 +84,13 @@ pub fn options() -> Options {
 
 /// Opens on a storage with given entropy; retention as stored.
 pub fn open(storage: Arc<dyn Storage>, seed: u64) -> Result<Db, Error> {
+    open_with(Tuning::default(), storage, seed)
+}
+
+/// The same with the sizes of a workload.
+pub fn open_with(tuning: Tuning, storage: Arc<dyn Storage>, seed: u64) -> Result<Db, Error> {
     let entropy = Arc::new(SeededEntropy::new(seed));
-    options().open_on(storage, entropy, Arc::new(ManualClock::new()), PATH)
+    options().tuning(tuning).open_on(storage, entropy, Arc::new(ManualClock::new()), PATH)
 }
 
 impl Session {
@@ -118,6 +124,7 @@ impl Session {
         let db = options()
             .history(self.workload.history())
             .log_retention(self.workload.log_retention())
+            .tuning(self.workload.tuning())
             .open_on(
                 Arc::clone(&self.storage),
                 Arc::clone(&self.entropy) as Arc<dyn Entropy>,
@@ -161,7 +168,8 @@ impl Session {
                 self.put(rows.collect(), Durability::Immediate)
             }
             'G' => {
-                let rows = (0..40).map(|n| (key(500 + n), value(salt, n, 40_000)));
+                let (count, bytes) = if self.workload.tiny { (12, 1_500) } else { (40, 40_000) };
+                let rows = (0..count).map(|n| (key(500 + n), value(salt, n, bytes)));
                 self.put(rows.collect(), Durability::Immediate)
             }
             'm' => {
@@ -335,7 +343,7 @@ impl Session {
             self.acknowledge();
         }
         let seed = self.entropy.next_u64();
-        let db = open(Arc::clone(&self.storage), seed)?;
+        let db = open_with(self.workload.tuning(), Arc::clone(&self.storage), seed)?;
         let id = db.begin_read()?.txn_id().get();
         assert_eq!(id, self.timeline.last(), "reopening after close loses nothing");
         self.db = Some(db);
@@ -349,7 +357,8 @@ impl Session {
         self.snapshots.clear();
         self.db = None;
         self.sim.power_on();
-        let db = open(Arc::clone(&self.storage), self.entropy.next_u64())?;
+        let seed = self.entropy.next_u64();
+        let db = open_with(self.workload.tuning(), Arc::clone(&self.storage), seed)?;
         let id = db.begin_read()?.txn_id().get();
         let (acked, _) = self.timeline.bounds(usize::MAX);
         assert!(

@@ -1,10 +1,12 @@
 //! Workloads as text: a configuration, a dash, and one letter a step. `0R5-pkP` reads: no history,
-//! log kept for recovery only, sectors of 512 bytes; put, checkpoint, put a long value.
+//! log kept for recovery only, sectors of 512 bytes; put, checkpoint, put a long value. With a `t`
+//! behind the configuration everything is tiny: four cells a page, short segments, short records.
 //!
 //! Text makes a reproducer: it can be printed, shrunk letter by letter, and kept in a list.
 
 use northstar_engine::{
     History, LogRetention,
+    db::options::Tuning,
     disk::{Entropy, SeededEntropy},
 };
 use std::fmt;
@@ -55,6 +57,9 @@ pub struct Workload {
     pub log: char,
     /// `5` or `4`: sectors of 512 or 4096 bytes.
     pub sectors: char,
+    /// Four cells a page, segments of 16 KiB, records of 2 KiB: few steps reach deep trees, many
+    /// segments and chains of continuations.
+    pub tiny: bool,
     /// What happens.
     pub steps: Vec<Step>,
 }
@@ -76,6 +81,18 @@ impl Workload {
         }
     }
 
+    /// The sizes inside.
+    pub fn tuning(&self) -> Tuning {
+        let mut tuning = Tuning::default();
+        if self.tiny {
+            tuning.cells_max = Some(4);
+            tuning.log.segment_bytes_min = 16 << 10;
+            tuning.log.segment_bytes_max = 16 << 10;
+            tuning.log.payload_bytes_max = 2 << 10;
+        }
+        tuning
+    }
+
     pub fn sector_bytes(&self) -> usize {
         if self.sectors == '4' { 4096 } else { 512 }
     }
@@ -86,7 +103,9 @@ impl Workload {
             return Ok(Self::random(seed, 24));
         }
         let (config, steps) = text.split_once('-').ok_or("a workload is CONFIG-STEPS or a seed")?;
-        let config: Vec<char> = config.chars().collect();
+        let mut config: Vec<char> = config.chars().collect();
+        let tiny = config.get(3) == Some(&'t');
+        config.truncate(if tiny { 3 } else { 4 });
         let [history, log, sectors] = config[..] else {
             return Err(format!("a configuration is three characters, not {config:?}"));
         };
@@ -97,7 +116,7 @@ impl Workload {
         let steps: Vec<Step> = steps.chars().map(Step).collect();
         match steps.iter().find(|step| STEPS.iter().all(|(letter, _)| *letter != step.0)) {
             Some(step) => Err(format!("unknown step {:?}", step.0)),
-            None => Ok(Self { history, log, sectors, steps }),
+            None => Ok(Self { history, log, sectors, tiny, steps }),
         }
     }
 
@@ -107,9 +126,9 @@ impl Workload {
         let pick = |from: &[char]| from[entropy.below(from.len() as u64) as usize];
         let (history, log, sectors) =
             (pick(&['0', '2', 'A']), pick(&['R', 'B', 'A']), pick(&['5', '5', '4']));
-        let _ = entropy.next_u64();
+        let tiny = entropy.next_u64() % 2 == 0;
         let steps = (0..steps).map(|_| Step(pick(RANDOM))).collect();
-        Self { history, log, sectors, steps }
+        Self { history, log, sectors, tiny, steps }
     }
 
     /// The same without step `index`.
@@ -122,7 +141,8 @@ impl Workload {
 
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{}-", self.history, self.log, self.sectors)?;
+        let tiny = if self.tiny { "t" } else { "" };
+        write!(f, "{}{}{}{tiny}-", self.history, self.log, self.sectors)?;
         self.steps.iter().try_for_each(|step| write!(f, "{}", step.0))
     }
 }
