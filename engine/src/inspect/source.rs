@@ -59,6 +59,9 @@ pub struct SegmentFile {
     pub active: bool,
 }
 
+/// A file that was opened, by its path.
+type Opened = (PathBuf, Arc<dyn File>);
+
 /// A file under inspection, with its log segments.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -68,7 +71,7 @@ pub struct Source {
     kind: FileKind,
     uuid: FileUuid,
     /// The file opened last beside this one: reading a log asks for the same one again and again.
-    beside: Arc<Mutex<Option<(PathBuf, Arc<dyn File>)>>>,
+    beside: Arc<Mutex<Option<Opened>>>,
 }
 
 impl Source {
