@@ -13,29 +13,30 @@
 //! an extension pays a full sync instead). Locks, in the order they are taken: appender, space,
 //! next, group.
 
+mod pins;
+mod port;
 mod space;
 
+pub use pins::LogPin;
+pub(super) use port::{Counters, sync_dir};
 pub(super) use space::{header_of, write_zeros};
 
-use super::group::{Device, Goal, Group};
+use super::group::{Goal, Group};
 use super::recover::{self, Position, Recovery};
 use super::segments::{Chain, LogPaths, Segment};
-use crate::disk::{Entropy, File, Storage, SyncKind};
+use crate::disk::{Entropy, Storage};
 use crate::error::{Error, Result};
 use crate::format::field::Crc;
 use crate::format::log_record::{
     CommitHeader, RECORD_MAGIC, RecordHeader, RecordPlace, RecordType, record_bytes, seal_record,
 };
 use crate::ids::{FileUuid, Lsn, TxnId};
-use crate::limits::{
-    RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
-};
-use crate::sabotage::{self, Switch};
+use crate::limits::{RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use pins::Pins;
+use port::{Port, count};
 use space::{PreparedSegment, Space};
 use std::{
-    collections::BTreeMap,
     fmt,
-    io::IoSlice,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -146,98 +147,6 @@ struct Appender {
     unproven: bool,
     /// The newest transaction appended by this writer.
     last_txn: Option<TxnId>,
-}
-
-/// The file that records go to: what the group's leader drives.
-struct Port {
-    current: Mutex<(Arc<dyn File>, Lsn)>,
-    hook: OnceLock<Box<dyn Fn(Progress) + Send + Sync>>,
-    counters: Counters,
-    /// How often the file has grown, and how many of these a full sync has covered.
-    grown: AtomicU64,
-    grown_synced: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    syncs: AtomicU64,
-    dir_syncs: AtomicU64,
-    writes: AtomicU64,
-    bytes_written: AtomicU64,
-    record_bytes: AtomicU64,
-    records: AtomicU64,
-    rotations: AtomicU64,
-}
-
-/// Makes creations and renames of the log's files durable.
-pub(super) fn sync_dir(
-    storage: &Arc<dyn Storage>,
-    paths: &LogPaths,
-    counters: &Counters,
-) -> Result<()> {
-    if sabotage::on(Switch::SkipDirSync) {
-        return Ok(());
-    }
-    count(&counters.dir_syncs, 1);
-    storage.sync_dir(&paths.directory())
-}
-
-fn count(counter: &AtomicU64, by: u64) {
-    counter.fetch_add(by, Ordering::Relaxed);
-}
-
-impl Counters {
-    pub(super) fn wrote(&self, bytes: u64) {
-        count(&self.writes, 1);
-        count(&self.bytes_written, bytes);
-    }
-
-    pub(super) fn sync(&self, file: &dyn File, kind: SyncKind) -> Result<()> {
-        count(&self.syncs, 1);
-        file.sync(kind)
-    }
-}
-
-impl Device for Port {
-    fn write(&self, at: Lsn, chunks: &[Vec<u8>]) -> Result<()> {
-        let (file, start) = self.current();
-        let offset = SEGMENT_HEADER_BYTES as u64 + (at.get() - start.get());
-        let slices: Vec<IoSlice<'_>> = chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
-        self.counters.wrote(chunks.iter().map(|chunk| chunk.len() as u64).sum());
-        match chunks {
-            [one] => file.write_at(one, offset),
-            _ => file.write_vectored_at(&slices, offset),
-        }
-    }
-
-    fn sync(&self) -> Result<()> {
-        if sabotage::on(Switch::SkipLogSync) {
-            return Ok(());
-        }
-        self.sync_file(&*self.current().0)
-    }
-
-    fn announce(&self, progress: Progress) {
-        if let Some(hook) = self.hook.get() {
-            hook(progress);
-        }
-    }
-}
-
-impl Port {
-    /// Syncs the data, and the length too when it has changed since the last time.
-    fn sync_file(&self, file: &dyn File) -> Result<()> {
-        let grown = self.grown.load(Ordering::Acquire);
-        let covered = self.grown_synced.load(Ordering::Acquire) >= grown;
-        let kind = if covered { SyncKind::Data } else { SyncKind::Full };
-        self.counters.sync(file, kind)?;
-        self.grown_synced.fetch_max(grown, Ordering::AcqRel);
-        Ok(())
-    }
-
-    fn current(&self) -> (Arc<dyn File>, Lsn) {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 impl fmt::Debug for LogWriter {
@@ -547,10 +456,7 @@ impl LogWriter {
 
     /// Keeps everything from `lsn` on from being trimmed while the pin lives.
     pub fn pin(&self, lsn: Lsn) -> LogPin {
-        let mut held = self.pins.held();
-        *held.entry(lsn).or_insert(0) += 1;
-        drop(held);
-        LogPin { pins: Arc::clone(&self.pins), lsn }
+        LogPin::new(&self.pins, lsn)
     }
 
     /// Counters.
@@ -600,59 +506,4 @@ const fn chain_first_offset() -> usize {
         index += 1;
     }
     panic!("the commit header has a field chain_first")
-}
-
-/// Positions that readers hold.
-#[derive(Debug, Default)]
-struct Pins {
-    held: Mutex<BTreeMap<Lsn, usize>>,
-}
-
-impl Pins {
-    fn held(&self) -> MutexGuard<'_, BTreeMap<Lsn, usize>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lowest(&self) -> Option<Lsn> {
-        self.held().keys().next().copied()
-    }
-}
-
-/// Holds back trimming from a position on, while it lives.
-#[derive(Debug)]
-pub struct LogPin {
-    pins: Arc<Pins>,
-    lsn: Lsn,
-}
-
-impl LogPin {
-    /// The position held.
-    pub fn lsn(&self) -> Lsn {
-        self.lsn
-    }
-
-    /// Holds from a later position on.
-    pub fn advance(&mut self, lsn: Lsn) {
-        if lsn > self.lsn {
-            *self.pins.held().entry(lsn).or_insert(0) += 1;
-            self.release();
-            self.lsn = lsn;
-        }
-    }
-
-    fn release(&self) {
-        let mut held = self.pins.held();
-        if let Some(count) = held.get_mut(&self.lsn) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.lsn);
-            }
-        }
-    }
-}
-
-impl Drop for LogPin {
-    fn drop(&mut self) {
-        self.release();
-    }
 }
