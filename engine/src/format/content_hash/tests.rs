@@ -2,7 +2,9 @@
 
 use super::*;
 
-fn hash(rows: &[(&[u8], &[u8])]) -> String {
+type Rows<'a> = &'a [(&'a [u8], &'a [u8])];
+
+fn hash(rows: Rows<'_>) -> String {
     let mut hasher = ContentHasher::default();
     for (key, value) in rows {
         hasher.row(key, value);
@@ -27,7 +29,7 @@ fn the_function_is_fnv_1a() {
 #[test]
 fn vectors() {
     let spec = include_str!("../../../../spec/content_hash_v0.md");
-    let cases: &[(&str, &[(&[u8], &[u8])])] = &[
+    let cases: &[(&str, Rows<'_>)] = &[
         ("no rows", &[]),
         ("one row, both empty", &[(b"", b"")]),
         ("one row", &[(b"key", b"value")]),
@@ -43,7 +45,7 @@ fn vectors() {
 
 #[test]
 fn equal_rows_equal_hash_other_rows_other_hash() {
-    let states: &[&[(&[u8], &[u8])]] = &[
+    let states: &[Rows<'_>] = &[
         &[],
         &[(b"", b"")],
         &[(b"a", b"")],

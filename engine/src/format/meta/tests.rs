@@ -111,7 +111,8 @@ fn the_highest_valid_sequence_wins() {
     };
     let a = Some(SlotChoice::A);
     let b = Some(SlotChoice::B);
-    let cases: &[(&str, Vec<u8>, Vec<u8>, Root, Option<SlotChoice>)] = &[
+    type Case = (&'static str, Vec<u8>, Vec<u8>, Root, Option<SlotChoice>);
+    let cases: &[Case] = &[
         ("both, B newer", good(6), good(7), any, b),
         ("both, A newer", good(8), good(7), any, a),
         ("B torn", good(6), torn(7), any, a),
