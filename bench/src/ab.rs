@@ -228,7 +228,7 @@ impl Pair<'_> {
         while rounds.len() < paired::SCREEN_ROUNDS || paired::wants_more(&rounds, self.policy) {
             for _ in 0..paired::STEP_ROUNDS {
                 // AB, BA, AB ...; a confirmation starts the other way round.
-                let base_first = (rounds.len() % 2 == 0) != confirming;
+                let base_first = rounds.len().is_multiple_of(2) != confirming;
                 let (old, new) = if base_first {
                     let old = self.shot(planned, base)?;
                     (old, self.shot(planned, other)?)

@@ -97,7 +97,6 @@ impl Context {
 
     /// Options of a benchmark's database: a cache that holds everything, and for exact benchmarks no
     /// background thread.
-    #[must_use]
     pub fn options(&self) -> Options {
         let options = Options::new().cache_bytes(1 << 30);
         if self.class == Class::Exact { options.background(false) } else { options }

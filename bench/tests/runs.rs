@@ -25,7 +25,8 @@ fn main() -> ExitCode {
     if let Some(code) = worker::run_if_asked() {
         return code;
     }
-    let tests: &[(&str, fn(&Path))] = &[
+    type Test = fn(&Path);
+    let tests: &[(&str, Test)] = &[
         ("names_are_stable_and_every_file_is_valid", names_are_stable_and_every_file_is_valid),
         ("a_run_resumes_and_is_not_overwritten", a_run_resumes_and_is_not_overwritten),
         ("a_cancelled_run_is_valid", a_cancelled_run_is_valid),

@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn charts_survive_any_data() {
-        let curves: &[(&str, Vec<Vec<(f64, f64)>>)] = &[
+        type Curves = Vec<Vec<(f64, f64)>>;
+        let curves: &[(&str, Curves)] = &[
             ("nothing", vec![]),
             ("an empty curve", vec![vec![]]),
             ("one point", vec![vec![(0.5, 10.0)]]),

@@ -271,13 +271,13 @@ pub(crate) mod tests {
         assert!(!folder.path().join("a").exists(), "nothing appeared");
 
         let path = store.write_repeat("a/b/c", &repeat_file(0)).expect("written");
-        let text = std::fs::read_to_string(&path).expect("text");
+        let text = fs::read_to_string(&path).expect("text");
         for (name, damaged) in [
             ("cut", text[..text.len() / 2].to_owned()),
             ("field renamed", text.replace("\"checksum\"", "\"chekcsum\"")),
             ("empty", String::new()),
         ] {
-            std::fs::write(&path, damaged).expect("damaged");
+            fs::write(&path, damaged).expect("damaged");
             assert!(matches!(store.read_repeats("a/b/c"), Err(Error::Schema { .. })), "{name}");
         }
     }

@@ -78,7 +78,7 @@ pub(super) fn print(totals: &TotalsFile, out: &mut Out) -> Result<()> {
     .right(&[2, 4, 5, 6, 7, 8]);
     let known = |value: Option<f64>| match value {
         None => "unknown".to_owned(),
-        Some(value) if value == 0.0 => "0".to_owned(),
+        Some(0.0) => "0".to_owned(),
         Some(value) if value < 10.0 => format!("{value:.3}"),
         Some(value) => count_words(value),
     };
