@@ -185,10 +185,10 @@ fn queue_and_cartridges(spec: &mut Spec, folder: &Folder) {
 /// Damages what there is, for the fields that only damage shows.
 fn damage(spec: &mut Spec, folder: &Folder) {
     let mut bytes = folder.read("a.ns");
-    let leaf = bytes
-        .chunks(16_384)
-        .rposition(|page| page.get(8).is_some() && page[100..].iter().any(|&b| b != 0));
-    let leaf = leaf.expect("a page in use") * 16_384;
+    let tree = folder.run(&["dump", "a.ns", "tree", "--json"]).ok().text();
+    let mut leaves = tree.lines().filter(|line| line.contains("\"level\":0,"));
+    let leaf: Value = serde_json::from_str(leaves.next_back().expect("a leaf")).expect("JSON");
+    let leaf = leaf["page"].as_u64().expect("a page") as usize * 16_384;
     bytes[leaf + 8_000] ^= 1;
     folder.write("d.ns", &bytes);
     let mut log = folder.read("a.ns.log");
