@@ -127,8 +127,10 @@ fn read_all(db: &Db) {
     }
 }
 
+type Write = fn(&Db) -> Result<(), Error>;
+
 fn write_all(db: &Db) -> Result<(), String> {
-    let steps: [fn(&Db) -> Result<(), Error>; 4] = [
+    let steps: [Write; 4] = [
         |db| {
             let mut write = db.begin_write()?;
             for n in 0..30 {

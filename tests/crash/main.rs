@@ -5,6 +5,8 @@
 //! it looked at (`cargo test -p northstar-engine --test crash -- --nocapture`).
 
 #![allow(unreachable_pub)]
+// A failure is made once, and carries all that is told about it.
+#![allow(clippy::result_large_err)]
 
 mod exhaustive;
 mod explore;

@@ -66,7 +66,7 @@ fn say(line: &str) {
 }
 
 fn options(seed: u64) -> Options {
-    let retention = if seed % 2 == 0 { LogRetention::Recovery } else { LogRetention::All };
+    let retention = if seed.is_multiple_of(2) { LogRetention::Recovery } else { LogRetention::All };
     Options::new().cache_bytes(1 << 20).history(History::Last(seed % 3)).log_retention(retention)
 }
 

@@ -126,7 +126,7 @@ impl Workload {
         let pick = |from: &[char]| from[entropy.below(from.len() as u64) as usize];
         let (history, log, sectors) =
             (pick(&['0', '2', 'A']), pick(&['R', 'B', 'A']), pick(&['5', '5', '4']));
-        let tiny = entropy.next_u64() % 2 == 0;
+        let tiny = entropy.next_u64().is_multiple_of(2);
         let steps = (0..steps).map(|_| Step(pick(RANDOM))).collect();
         Self { history, log, sectors, tiny, steps }
     }
