@@ -61,7 +61,7 @@ fn head(screen: &TreeScreen, context: &Context) -> Vec<(Role, String)> {
             .rev()
             .map(|(level, stats)| {
                 let fill = text::percent(stats.bytes_used, stats.bytes_room);
-                format!("level {level}: {} nodes {fill} %", text::count(stats.nodes))
+                format!("level {level}: {} {fill} %", text::plural(stats.nodes, "node"))
             })
             .collect();
         line = format!("{line}  fill: {}", fills.join(", "));
