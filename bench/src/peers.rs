@@ -5,7 +5,11 @@
 //! lie in the data folder, with real syncs. Repeats are interleaved like any other run's, and
 //! allocations are not counted, since engines in C would seem to have none.
 
+mod fjall;
+mod lmdb;
 mod northstar;
+mod redb;
+mod sqlite;
 
 use crate::{
     catalog::{Bench, Entry, Ops, Parameter, Verification, single},
@@ -101,10 +105,16 @@ pub trait Reader {
 type Open = fn(&Path) -> Result<Box<dyn Engine>>;
 
 /// Every engine: how it is opened and what it is.
-const ENGINES: &[(Facts, Open)] = &[(northstar::FACTS, northstar::open)];
+const ENGINES: &[(Facts, Open)] = &[
+    (northstar::FACTS, northstar::open),
+    (lmdb::FACTS, lmdb::open),
+    (redb::FACTS, redb::open),
+    (fjall::FACTS, fjall::open),
+    (sqlite::FACTS, sqlite::open),
+];
 
 /// Names of all engines, ours first.
-pub const NAMES: &[&str] = &["northstar"];
+pub const NAMES: &[&str] = &["northstar", "lmdb", "redb", "fjall", "sqlite"];
 
 /// What must be known about the engine called `name`.
 #[must_use]

@@ -19,15 +19,17 @@ struct Fjall {
 }
 
 pub(super) fn open(folder: &Path) -> Result<Box<dyn Engine>> {
-    let database =
-        Database::builder(folder).cache_size(1 << 30).open().map_err(Error::wrong)?;
-    let rows =
-        database.keyspace("rows", KeyspaceCreateOptions::default).map_err(Error::wrong)?;
+    let database = Database::builder(folder).cache_size(1 << 30).open().map_err(Error::wrong)?;
+    let rows = database.keyspace("rows", KeyspaceCreateOptions::default).map_err(Error::wrong)?;
     Ok(Box::new(Fjall { database, rows }))
 }
 
 impl Engine for Fjall {
-    fn commit(&self, changes: &mut dyn FnMut() -> Option<OwnedChange>, durable: bool) -> Result<()> {
+    fn commit(
+        &self,
+        changes: &mut dyn FnMut() -> Option<OwnedChange>,
+        durable: bool,
+    ) -> Result<()> {
         let mode = if durable { PersistMode::SyncData } else { PersistMode::Buffer };
         let mut batch = self.database.batch().durability(Some(mode));
         while let Some(change) = changes() {

@@ -52,7 +52,11 @@ impl Lmdb {
 }
 
 impl Engine for Lmdb {
-    fn commit(&self, changes: &mut dyn FnMut() -> Option<OwnedChange>, durable: bool) -> Result<()> {
+    fn commit(
+        &self,
+        changes: &mut dyn FnMut() -> Option<OwnedChange>,
+        durable: bool,
+    ) -> Result<()> {
         self.set_syncing(durable)?;
         let mut txn = self.env.write_txn().map_err(Error::wrong)?;
         while let Some(change) = changes() {

@@ -3,8 +3,7 @@
 use super::{Engine, Facts, OwnedChange, Reader};
 use crate::error::{Error, Result};
 use redb::{
-    Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
-    TableDefinition,
+    Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition,
 };
 use std::path::Path;
 
@@ -33,7 +32,11 @@ pub(super) fn open(folder: &Path) -> Result<Box<dyn Engine>> {
 }
 
 impl Engine for Redb {
-    fn commit(&self, changes: &mut dyn FnMut() -> Option<OwnedChange>, durable: bool) -> Result<()> {
+    fn commit(
+        &self,
+        changes: &mut dyn FnMut() -> Option<OwnedChange>,
+        durable: bool,
+    ) -> Result<()> {
         let mut txn = self.0.begin_write().map_err(Error::wrong)?;
         let durability = if durable { Durability::Immediate } else { Durability::None };
         txn.set_durability(durability).map_err(Error::wrong)?;

@@ -54,7 +54,11 @@ impl Sqlite {
 }
 
 impl Engine for Sqlite {
-    fn commit(&self, changes: &mut dyn FnMut() -> Option<OwnedChange>, durable: bool) -> Result<()> {
+    fn commit(
+        &self,
+        changes: &mut dyn FnMut() -> Option<OwnedChange>,
+        durable: bool,
+    ) -> Result<()> {
         let mut writer = self.writer();
         if writer.durable != durable {
             let level = if durable { "FULL" } else { "NORMAL" };
