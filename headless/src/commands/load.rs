@@ -1,7 +1,7 @@
 //! `load`: imports rows from JSON lines, CSV or TSV, in batches, in bounded memory.
 //!
-//! [`records`] cuts the input into records with a cap on their length; [`jsonl`] and [`delimited`] make
-//! a row of each; [`source`] opens and sniffs. A batch is one transaction: what was reported as
+//! `records` cuts the input into records with a cap on their length; `jsonl` and `delimited` make
+//! a row of each; `source` opens and sniffs. A batch is one transaction: what was reported as
 //! committed stays, whatever happens afterwards.
 
 mod delimited;
