@@ -323,9 +323,14 @@ impl Component for LogScreen {
         };
         let data = match data.downcast::<LogPart>() {
             Ok(part) => {
-                let from = self.records.len();
+                let mut from = self.records.len();
                 self.records.extend(part.0);
-                self.records.truncate(RECORDS_MAX);
+                if self.records.len() > RECORDS_MAX {
+                    // The oldest go, an eighth at a time: what is kept is numbered anew.
+                    self.records.drain(..RECORDS_MAX / 8);
+                    self.shown.clear();
+                    from = 0;
+                }
                 let new = from..self.records.len();
                 let passing = new
                     .filter(|at| self.records.get(*at).is_some_and(|record| self.passes(record)));
