@@ -58,25 +58,31 @@ fn a_state_is_seen_whole_and_is_live_while_it_is_read() {
     let registry = Arc::new(Registry::new(state(0)));
     let freed = Arc::new(AtomicU64::new(0));
     let stop = Arc::new(AtomicBool::new(false));
+    // Nothing is published before all threads run, or a fast publisher would be alone.
+    let start = Arc::new(std::sync::Barrier::new(4));
     let readers: Vec<_> = (0..3)
         .map(|_| {
-            let (registry, freed, stop) =
-                (Arc::clone(&registry), Arc::clone(&freed), Arc::clone(&stop));
+            let (registry, freed, stop, start) =
+                (Arc::clone(&registry), Arc::clone(&freed), Arc::clone(&stop), Arc::clone(&start));
             std::thread::spawn(move || {
                 let mut begun = 0_u64;
-                while !stop.load(Relaxed) {
+                start.wait();
+                loop {
                     let (seen, slot) = registry.begin();
                     assert_eq!(seen, state(seen.txn_id.get()), "torn");
                     assert!(freed.load(SeqCst) <= seen.txn_id.get(), "freed under a reader");
                     begun += 1;
                     registry.end(&slot);
+                    if stop.load(Relaxed) {
+                        return begun;
+                    }
                 }
-                begun
             })
         })
         .collect();
     let mut live = Vec::new();
-    for id in 1..8_000 {
+    start.wait();
+    for id in 1..40_000 {
         registry.publish(state(id));
         registry.pins(&mut live);
         let oldest = live.first().map_or(id, |pin| pin.get().min(id));
@@ -84,5 +90,5 @@ fn a_state_is_seen_whole_and_is_live_while_it_is_read() {
     }
     stop.store(true, Relaxed);
     let begun: u64 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
-    assert!(begun > 0);
+    assert!(begun >= 3);
 }
