@@ -42,6 +42,7 @@ enum Command {
     Cartridge(commands::cartridge::CartridgeCommand),
     Queue(commands::queue::Queue),
     Bench(commands::bench::Bench),
+    Torture(commands::torture::Torture),
     Completions(commands::completions::Completions),
     Man(commands::man::Man),
 }
@@ -71,6 +72,7 @@ impl Cli {
             Command::Cartridge(args) => args.run(out),
             Command::Queue(args) => args.run(out),
             Command::Bench(args) => args.run(out),
+            Command::Torture(args) => args.run(out),
             Command::Completions(args) => args.run(out),
             Command::Man(args) => args.run(out),
         }

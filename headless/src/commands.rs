@@ -20,6 +20,7 @@ pub mod queue;
 pub mod replay;
 pub mod salvage;
 pub mod scan;
+pub mod torture;
 
 use crate::{
     exit::Told,

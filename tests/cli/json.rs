@@ -152,6 +152,7 @@ fn output_is_as_specified() {
     spec.stream("logdump", &folder, &["logdump", "a.ns", "--json", "--ops", "--verify"], "");
     queue_and_cartridges(&mut spec, &folder);
     spec.document("dump freelist", &folder, &["dump", "a.ns", "freelist", "--json"]);
+    spec.document("torture", &folder, &["torture", "--workload", "0R5-p", "--json"]);
     spec.document("compact", &folder, &["compact", "a.ns", "--json"]);
     spec.document("check", &folder, &["check", "a.ns", "--json"]);
     damage(&mut spec, &folder);
