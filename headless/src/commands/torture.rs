@@ -13,16 +13,21 @@ use northstar_engine::sim::Model;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-#[allow(dead_code, unreachable_pub)]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::result_large_err,
+    reason = "shared with the crash suites, which use more of it and fail rarely"
+)]
 #[path = "../../../tests/crash/explore.rs"]
 mod explore;
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, reason = "shared with the crash suites")]
 #[path = "../../../tests/crash/oracle.rs"]
 mod oracle;
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, reason = "shared with the crash suites")]
 #[path = "../../../tests/crash/runner.rs"]
 mod runner;
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, reason = "shared with the crash suites")]
 #[path = "../../../tests/crash/workload.rs"]
 mod workload;
 

@@ -18,7 +18,8 @@ fn run(page: u64, birth: u64, retired: u64) -> Run {
 
 #[test]
 fn a_page_is_blocked_by_a_live_root_from_its_birth_to_before_its_retirement() {
-    let cases: &[(&str, &[u64], u64, u64, Option<u64>)] = &[
+    type Case = (&'static str, &'static [u64], u64, u64, Option<u64>);
+    let cases: &[Case] = &[
         ("nobody lives", &[], 1, 9, None),
         ("a root before its birth", &[4], 5, 9, None),
         ("the root of its birth", &[5], 5, 9, Some(5)),
