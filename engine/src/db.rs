@@ -12,6 +12,9 @@ mod commits;
 mod compact;
 mod create;
 mod diff;
+mod environment;
+mod judge;
+mod metas;
 mod open;
 pub mod options;
 mod replay;
@@ -232,7 +235,7 @@ impl Shared {
     pub(crate) fn log_chain(&self) -> Result<Chain> {
         match &self.core.log {
             Some(log) => Ok(log.chain()),
-            None => Chain::discover(&self.place.storage, &self.log_paths),
+            None => Chain::discover(&self.environment.storage, &self.log_paths),
         }
     }
 

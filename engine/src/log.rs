@@ -11,20 +11,23 @@
 
 pub mod builder;
 mod group;
+pub mod position;
 pub mod recover;
 pub mod replay;
 pub mod scan;
+mod segment_file;
 pub mod segments;
 pub mod transactions;
 pub mod verify;
 pub mod writer;
 
 pub use builder::{CommitInfo, RecordBuilder};
-pub use recover::{Action, Position, Recovery};
+pub use position::{Position, Progress};
+pub use recover::{Action, Recovery};
 pub use scan::{Record, Scanner, Tail};
 pub use segments::{Chain, LogPaths, Segment};
 pub use transactions::{Transaction, Transactions};
-pub use writer::{Appended, LogConfig, LogCounters, LogPin, LogWriter, Progress};
+pub use writer::{Appended, LogConfig, LogCounters, LogPin, LogWriter};
 
 #[cfg(all(test, feature = "sim"))]
 mod crash_tests;

@@ -30,7 +30,8 @@ mod write_back;
 
 pub use allocator::{FreeSpace, Run};
 pub use edit::{Edit, Finished, RetiredRun};
-pub use page_ref::{Page, PageRef};
+pub use frame::Page;
+pub use page_ref::PageRef;
 pub use value::Value;
 pub use view::View;
 pub use write_back::{Step, WriteBack};

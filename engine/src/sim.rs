@@ -43,11 +43,11 @@ mod states;
 mod trace;
 
 pub use crash::{CrashPoint, Fact, FactKind, Fate, NameChange};
-pub use disk::{Persisted, SimDisk};
+pub use disk::SimDisk;
 pub use fault::{Call, CallRecord, Fault, FaultDisk, Repeat, Rule};
 pub use image::{FileId, SimImage};
 pub use states::{CrashState, Model, Search, States};
-pub use trace::{Action, SimOp, SyncOutcome, Trace};
+pub use trace::{Action, Persisted, SimOp, SyncOutcome, Trace};
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ pub(crate) mod commit;
 pub(crate) mod core;
 pub mod event;
 pub(crate) mod history;
+pub(crate) mod pipeline;
 pub mod read;
 pub(crate) mod reclaim;
 pub(crate) mod registry;

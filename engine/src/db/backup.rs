@@ -10,7 +10,8 @@
 
 use crate::db::chains::{self, Chains};
 use crate::db::create::beside;
-use crate::db::open::{Place, judge_file};
+use crate::db::environment::Environment;
+use crate::db::judge::judge_file;
 use crate::db::shared::Shared;
 use crate::disk::{File, OpenMode, SyncKind};
 use crate::error::{Corrupt, Error, Result};
@@ -34,7 +35,7 @@ const CACHE_BYTES: usize = 16 << 20;
 /// Copies the newest state to `destination`.
 pub(crate) fn backup(handle: &Arc<Handle>, shared: &Arc<Shared>, destination: &Path) -> Result<()> {
     handle.check_open()?;
-    let storage = &shared.place.storage;
+    let storage = &shared.environment.storage;
     let destination = storage.canonical(destination)?;
     if storage.exists(&destination)? {
         let why = format!("{} exists already", destination.display());
@@ -48,8 +49,8 @@ pub(crate) fn backup(handle: &Arc<Handle>, shared: &Arc<Shared>, destination: &P
     let state = *pipeline.visible();
     let reader = ReadTxn::begin_kept(handle, &state, state.txn_id);
     drop(pipeline);
-    let suffix = format!(".new-{:016x}", shared.place.entropy.next_u64());
-    let temporary = Temporary::new(&shared.place, beside(&destination, &suffix))?;
+    let suffix = format!(".new-{:016x}", shared.environment.entropy.next_u64());
+    let temporary = Temporary::new(&shared.environment, beside(&destination, &suffix))?;
     let meta = write_copy(shared, &reader, state.lsn, &temporary.file)?;
     check_copy(shared, &temporary.file, &meta)?;
     temporary.rename(&destination)
@@ -57,23 +58,23 @@ pub(crate) fn backup(handle: &Arc<Handle>, shared: &Arc<Shared>, destination: &P
 
 /// A file that is removed unless it gets its final name.
 struct Temporary<'a> {
-    place: &'a Place,
+    environment: &'a Environment,
     path: PathBuf,
     file: Arc<dyn File>,
     renamed: bool,
 }
 
 impl<'a> Temporary<'a> {
-    fn new(place: &'a Place, path: PathBuf) -> Result<Self> {
-        let file = place.storage.open(&path, OpenMode::CreateNew)?;
-        Ok(Self { place, path, file, renamed: false })
+    fn new(environment: &'a Environment, path: PathBuf) -> Result<Self> {
+        let file = environment.storage.open(&path, OpenMode::CreateNew)?;
+        Ok(Self { environment, path, file, renamed: false })
     }
 
     fn rename(mut self, destination: &Path) -> Result<()> {
-        self.place.sync_directory(destination)?;
-        self.place.storage.rename_new(&self.path, destination)?;
+        self.environment.sync_directory(destination)?;
+        self.environment.storage.rename_new(&self.path, destination)?;
         self.renamed = true;
-        self.place.sync_directory(destination)
+        self.environment.sync_directory(destination)
     }
 }
 
@@ -81,7 +82,7 @@ impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.renamed {
             // Best effort: what stays behind has a name that nothing reads.
-            self.place.storage.unlink(&self.path).ok();
+            self.environment.storage.unlink(&self.path).ok();
         }
     }
 }
@@ -92,7 +93,7 @@ fn pager_of(shared: &Shared, file: &Arc<dyn File>, page_count: u64) -> Arc<Pager
         uuid: shared.uuid,
         cache_bytes: CACHE_BYTES,
         page_count,
-        entropy: Arc::clone(&shared.place.entropy),
+        entropy: Arc::clone(&shared.environment.entropy),
         cells_max: shared.options.tuning.cells_max,
     })
 }

@@ -15,9 +15,10 @@
 //! chain is younger than the state stored here. Cost: each dirty page once, two syncs.
 
 use crate::db::chains::{self, Chains, Written};
+use crate::db::metas::{Metas, Slot};
 use crate::db::options::LogRetention;
-use crate::db::shared::{Metas, Shared, Slot};
-use crate::db::{open, space};
+use crate::db::shared::Shared;
+use crate::db::space;
 use crate::disk::SyncKind;
 use crate::error::{Error, Result};
 use crate::format::meta::{META_MAGIC, Meta, SLOT_BYTES};
@@ -319,7 +320,7 @@ impl Checkpoint<'_> {
         let reuse = !pipeline.reuse_forbidden;
         drop(pipeline);
         if reuse {
-            core.pager.truncate_tail(open::page_count_min(self.metas.needed()))?;
+            core.pager.truncate_tail(self.metas.page_count_min())?;
             // A length that was cut, and grows back, is not a synced one.
             let bytes = self.shared.file.len()?;
             self.metas.synced_bytes = self.metas.synced_bytes.filter(|&synced| synced == bytes);

@@ -8,7 +8,7 @@
 //! The temporary file is locked while it is being made, so that two creators do not meet: its lock
 //! is the same as the finished file's.
 
-use crate::db::open::Place;
+use crate::db::environment::Environment;
 use crate::db::options::{LOG_RETENTION, Options};
 use crate::disk::{File, LockRange, OpenMode, SyncKind};
 use crate::error::{Corrupt, Error, Result};
@@ -27,33 +27,33 @@ use std::{
 const TRIES_MAX: usize = 16;
 
 /// Makes the database at `path`, unless somebody else has just made it.
-pub(crate) fn create(options: &Options, place: &Place, path: &Path) -> Result<()> {
+pub(crate) fn create(options: &Options, environment: &Environment, path: &Path) -> Result<()> {
     let temporary = beside(path, ".new");
-    let file = claim(place, &temporary, path)?;
-    if place.storage.exists(path)? {
-        return place.storage.unlink(&temporary);
+    let file = claim(environment, &temporary, path)?;
+    if environment.storage.exists(path)? {
+        return environment.storage.unlink(&temporary);
     }
-    let made = fill(options, place, path, file.as_ref());
+    let made = fill(options, environment, path, file.as_ref());
     if made.is_err() {
         // Best effort: what stays behind is cleared away by the next creation.
-        place.storage.unlink(&temporary).ok();
+        environment.storage.unlink(&temporary).ok();
         return made;
     }
-    place.storage.rename_new(&temporary, path)?;
-    place.sync_directory(path)
+    environment.storage.rename_new(&temporary, path)?;
+    environment.sync_directory(path)
 }
 
 /// Makes the log, then both slots in the temporary file, and everything durable.
-fn fill(options: &Options, place: &Place, path: &Path, file: &dyn File) -> Result<()> {
+fn fill(options: &Options, environment: &Environment, path: &Path, file: &dyn File) -> Result<()> {
     let paths = LogPaths::of_database(path);
-    clear_log(place, &paths)?;
-    let uuid = draw_uuid(place);
+    clear_log(environment, &paths)?;
+    let uuid = draw_uuid(environment);
     let start = Position { lsn: Lsn::new(0), generation: 0, crc: 0, txn_id: TxnId::GENESIS };
     let log = LogWriter::create(
-        Arc::clone(&place.storage),
+        Arc::clone(&environment.storage),
         paths,
         uuid,
-        place.entropy.as_ref(),
+        environment.entropy.as_ref(),
         options.tuning.log,
         start,
     )?;
@@ -65,7 +65,7 @@ fn fill(options: &Options, place: &Place, path: &Path, file: &dyn File) -> Resul
         file.write_at(meta.to_page().as_slice(), sequence * PAGE_BYTES as u64)?;
     }
     file.sync(SyncKind::Full)?;
-    place.sync_directory(path)
+    environment.sync_directory(path)
 }
 
 /// The meta of the empty state.
@@ -99,10 +99,10 @@ fn genesis(options: &Options, uuid: FileUuid, sequence: u64, generation: u64) ->
 
 /// Makes the temporary file and locks it. One that a crash left is removed, never written to: it
 /// may be a link that somebody placed there.
-fn claim(place: &Place, temporary: &Path, path: &Path) -> Result<Arc<dyn File>> {
+fn claim(environment: &Environment, temporary: &Path, path: &Path) -> Result<Arc<dyn File>> {
     for _ in 0..TRIES_MAX {
-        if place.storage.exists(temporary)? {
-            let left = match place.storage.open(temporary, OpenMode::ReadWrite) {
+        if environment.storage.exists(temporary)? {
+            let left = match environment.storage.open(temporary, OpenMode::ReadWrite) {
                 Err(error) if is_not_found(&error) => continue,
                 left => left?,
             };
@@ -110,11 +110,11 @@ fn claim(place: &Place, temporary: &Path, path: &Path) -> Result<Arc<dyn File>> 
                 return Err(Error::Locked { path: path.to_path_buf() });
             }
             if left.still_named()? {
-                place.storage.unlink(temporary)?;
+                environment.storage.unlink(temporary)?;
             }
             continue;
         }
-        let file = match place.storage.open(temporary, OpenMode::CreateNew) {
+        let file = match environment.storage.open(temporary, OpenMode::CreateNew) {
             Err(error) if is_taken(&error) => continue,
             file => file?,
         };
@@ -126,13 +126,13 @@ fn claim(place: &Place, temporary: &Path, path: &Path) -> Result<Arc<dyn File>> 
 }
 
 /// A log without its database: nothing but the remains of an unfinished creation is removed.
-fn clear_log(place: &Place, paths: &LogPaths) -> Result<()> {
+fn clear_log(environment: &Environment, paths: &LogPaths) -> Result<()> {
     let active = paths.active();
     let directory = directory_of(&active).to_path_buf();
     let name = active.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
     let mut found = false;
-    for file in place.storage.list(&directory, &name)? {
+    for file in environment.storage.list(&directory, &name)? {
         let path = directory.join(&file);
         let ours = path == active
             || path == paths.next()
@@ -140,7 +140,7 @@ fn clear_log(place: &Place, paths: &LogPaths) -> Result<()> {
         if !ours {
             continue;
         }
-        if path != paths.next() && has_records(place, paths, &path)? {
+        if path != paths.next() && has_records(environment, paths, &path)? {
             return Err(Corrupt::at(
                 crate::Place::File,
                 "CRASH-7",
@@ -150,15 +150,15 @@ fn clear_log(place: &Place, paths: &LogPaths) -> Result<()> {
             .in_file(path)
             .into());
         }
-        place.storage.unlink(&path)?;
+        environment.storage.unlink(&path)?;
         found = true;
     }
-    if found { place.sync_directory(&active) } else { Ok(()) }
+    if found { environment.sync_directory(&active) } else { Ok(()) }
 }
 
 /// Whether a log file can hold anything that was ever acknowledged.
-fn has_records(place: &Place, paths: &LogPaths, path: &Path) -> Result<bool> {
-    let file = place.storage.open(path, OpenMode::Read)?;
+fn has_records(environment: &Environment, paths: &LogPaths, path: &Path) -> Result<bool> {
+    let file = environment.storage.open(path, OpenMode::Read)?;
     if file.len()? <= SEGMENT_HEADER_BYTES as u64 {
         return Ok(false);
     }
@@ -168,7 +168,7 @@ fn has_records(place: &Place, paths: &LogPaths, path: &Path) -> Result<bool> {
     drop(file);
     // A header that does not verify was never synced, so neither was a record behind it: creation
     // syncs the log before it makes the database.
-    let Ok(chain) = Chain::discover(&place.storage, paths) else { return Ok(false) };
+    let Ok(chain) = Chain::discover(&environment.storage, paths) else { return Ok(false) };
     let Some(start) = chain.start_lsn() else { return Ok(false) };
     match Scanner::new(chain, start).and_then(|mut scanner| Ok(scanner.next()?.is_some())) {
         Ok(found) => Ok(found),
@@ -177,10 +177,10 @@ fn has_records(place: &Place, paths: &LogPaths, path: &Path) -> Result<bool> {
     }
 }
 
-fn draw_uuid(place: &Place) -> FileUuid {
+fn draw_uuid(environment: &Environment) -> FileUuid {
     let mut bytes = [0; 16];
     loop {
-        let (low, high) = (place.entropy.next_u64(), place.entropy.next_u64());
+        let (low, high) = (environment.entropy.next_u64(), environment.entropy.next_u64());
         bytes[..8].copy_from_slice(&low.to_le_bytes());
         bytes[8..].copy_from_slice(&high.to_le_bytes());
         if bytes != [0; 16] {

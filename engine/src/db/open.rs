@@ -14,24 +14,27 @@
 use crate::db::background::Background;
 use crate::db::chains;
 use crate::db::create;
+use crate::db::environment::Environment;
+use crate::db::judge::{Judged, position, snapshot};
+use crate::db::metas::{Metas, Slot};
 use crate::db::options::{LogRetention, Options};
 use crate::db::replay;
-use crate::db::shared::{Metas, Parts, Shared, Slot};
+use crate::db::shared::{Parts, Shared};
 use crate::db::{Db, space};
-use crate::disk::{Clock, Entropy, File, LockRange, OpenMode, Storage};
-use crate::error::{Corrupt, Error, Result};
-use crate::format::meta::{Judgement, Meta, SlotChoice, is_unsupported, judge};
-use crate::format::page::{PageType, verify_page};
+use crate::disk::{
+    Clock, Entropy, File, LockRange, MemoryStorage, OpenMode, RealStorage, Storage, SystemClock,
+    SystemEntropy,
+};
+use crate::error::{Error, Result};
+use crate::format::meta::Meta;
 use crate::ids::FileUuid;
-use crate::limits::PAGE_BYTES;
 use crate::log::recover::assess;
-use crate::log::{Chain, LogPaths, LogWriter, Position, Recovery, Scanner, Transactions};
+use crate::log::{Chain, LogPaths, LogWriter, Position, Recovery};
 use crate::pager::{self, Pager};
-use crate::sabotage::{self, Switch};
 use crate::txn::History;
-use crate::txn::commit::Pipeline;
 use crate::txn::core::{self, Core, Handle};
 use crate::txn::history::HistoryRows;
+use crate::txn::pipeline::Pipeline;
 use crate::txn::snapshot::Snapshot;
 use std::{
     path::Path,
@@ -39,163 +42,73 @@ use std::{
     time::Duration,
 };
 
-/// Where a database lives, and what time and chance are there.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) storage: Arc<dyn Storage>,
-    pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) clock: Arc<dyn Clock>,
-}
-
-impl Place {
-    /// Makes the names in the directory of `path` durable.
-    pub(crate) fn sync_directory(&self, path: &Path) -> Result<()> {
-        if sabotage::on(Switch::SkipDirSync) {
-            return Ok(());
-        }
-        self.storage.sync_dir(path.parent().unwrap_or(Path::new("")))
-    }
-}
-
 /// How often opening starts again because the file was replaced, or a writer moved on, meanwhile.
 const TRIES_MAX: usize = 32;
 /// A read-only opener looks at the writer's lock by taking it for a moment: try a little longer.
 const LOCK_TRIES: usize = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
+impl Options {
+    /// Opens `path`, or makes it.
+    ///
+    /// After a crash this is where the log is replayed: under a second for 64 MiB of log behind the
+    /// last checkpoint.
+    ///
+    /// # Errors
+    /// `Locked` while another handle or process has it open for writing; `UnsupportedFormat` when
+    /// the file is no database; `Corrupt`, `Io`, `OutOfSpace`.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Db> {
+        let storage = Arc::new(RealStorage::new());
+        let entropy = Arc::new(SystemEntropy::new());
+        self.open_on(storage, entropy, Arc::new(SystemClock::new()), path)
+    }
+
+    /// The same engine with nothing on disk. It is gone with its last handle.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when it is asked to be read-only.
+    pub fn open_in_memory(self) -> Result<Db> {
+        if self.read_only {
+            let why = "a database in memory that is read-only would always be empty";
+            return Err(Error::InvalidArgument(why.to_owned()));
+        }
+        let storage = Arc::new(MemoryStorage::new());
+        let entropy = Arc::new(SystemEntropy::new());
+        self.open_on(storage, entropy, Arc::new(SystemClock::new()), "/memory/db.ns")
+    }
+
+    /// The same engine on another storage, with given randomness and time: simulations, fault
+    /// scripts. With [`Self::background`] off, every byte it writes follows from the calls made and
+    /// from `entropy`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on(
+        self,
+        storage: Arc<dyn Storage>,
+        entropy: Arc<dyn Entropy>,
+        clock: Arc<dyn Clock>,
+        path: impl AsRef<Path>,
+    ) -> Result<Db> {
+        open(self, Environment { storage, entropy, clock }, path.as_ref())
+    }
+}
+
 /// Opens or makes the database at `path`.
-pub(crate) fn open(options: Options, place: Place, path: &Path) -> Result<Db> {
-    let path = place.storage.canonical(path)?;
-    if !options.read_only && options.create && !place.storage.exists(&path)? {
-        create::create(&options, &place, &path)?;
+fn open(options: Options, environment: Environment, path: &Path) -> Result<Db> {
+    let path = environment.storage.canonical(path)?;
+    if !options.read_only && options.create && !environment.storage.exists(&path)? {
+        create::create(&options, &environment, &path)?;
     }
     if options.read_only {
-        return open_to_read(options, place, &path);
+        return open_to_read(options, environment, &path);
     }
-    open_to_write(options, place, &path)
-}
-
-/// The judged metas of an open file.
-struct Judged {
-    file: Arc<dyn File>,
-    judgement: Judgement,
-}
-
-impl Judged {
-    fn read(file: Arc<dyn File>) -> Result<Self> {
-        let judgement = judge_file(file.as_ref())?;
-        Ok(Self { file, judgement })
-    }
-
-    /// The chosen meta and the other valid one.
-    fn metas(&self) -> Result<(Meta, Option<Meta>)> {
-        let Some(meta) = self.judgement.meta() else {
-            return Err(refusal(&self.judgement, self.file.as_ref()));
-        };
-        // Asked before anything is sized by that number; a slot with a tree was judged with its root.
-        let bytes = self.file.len()?;
-        if bytes < meta.page_count.saturating_mul(PAGE_BYTES as u64) {
-            let expected = format!("{} pages", meta.page_count);
-            let corrupt =
-                Corrupt::at(crate::Place::File, "FILE-1", expected, format!("{bytes} bytes"));
-            return Err(corrupt.in_file(self.file.path()).into());
-        }
-        Ok((*meta, self.judgement.other().copied()))
-    }
-}
-
-/// Judges the two slots of a file, each with its root page.
-pub(crate) fn judge_file(file: &dyn File) -> Result<Judgement> {
-    let bytes = file.len()?;
-    let mut slots = [Vec::new(), Vec::new()];
-    for (slot, buffer) in slots.iter_mut().enumerate() {
-        let offset = (slot * PAGE_BYTES) as u64;
-        buffer.resize(bytes.saturating_sub(offset).min(PAGE_BYTES as u64) as usize, 0);
-        file.read_at(buffer, offset)?;
-    }
-    let mut failed = None;
-    let judgement =
-        judge([&slots[0], &slots[1]], &mut |meta| check_root(file, bytes, meta, &mut failed));
-    failed.map_or(Ok(judgement), Err)
-}
-
-/// META-9: the root page is the one the meta means, and the file is as long as it says.
-fn check_root(
-    file: &dyn File,
-    bytes: u64,
-    meta: &Meta,
-    failed: &mut Option<Error>,
-) -> Result<(), Corrupt> {
-    let root = meta.root;
-    if bytes < meta.page_count.saturating_mul(PAGE_BYTES as u64) {
-        let expected = format!("{} pages", meta.page_count);
-        return Err(Corrupt::page(root.page, "META-9", expected, format!("{bytes} bytes")));
-    }
-    let mut page = vec![0; PAGE_BYTES];
-    if let Err(error) = file.read_at(&mut page, root.page.get().saturating_mul(PAGE_BYTES as u64)) {
-        let corrupt = Corrupt::page(root.page, "META-9", "a root that can be read", &error);
-        *failed = Some(error);
-        return Err(corrupt);
-    }
-    let header = verify_page(&page, meta.uuid, root.page)?;
-    let level = meta.depth.saturating_sub(1);
-    let wanted = if level == 0 { PageType::Leaf } else { PageType::Internal };
-    let is_meant = header.birth == root.birth
-        && header.nonce == root.nonce
-        && u32::from(header.level) == level
-        && header.page_type == wanted as u8;
-    if is_meant {
-        return Ok(());
-    }
-    Err(Corrupt::page(
-        root.page,
-        "META-9",
-        format_args!("{} of level {level} for {root:?}", wanted.name()),
-        format_args!("birth {}, nonce {:08x}, level {}", header.birth, header.nonce, header.level),
-    ))
-}
-
-/// Why a file without a usable slot is refused.
-fn refusal(judgement: &Judgement, file: &dyn File) -> Error {
-    let problems = [SlotChoice::A, SlotChoice::B].map(|slot| judgement.problem(slot));
-    let path = file.path().to_path_buf();
-    let all = |test: &dyn Fn(&Corrupt) -> bool| problems.iter().flatten().all(|p| test(p));
-    if problems.iter().all(Option::is_some) && all(&|problem| problem.rule == "META-1") {
-        return Error::UnsupportedFormat { path, found: "no northstar database".to_owned() };
-    }
-    if let Some(problem) = problems.iter().flatten().find(|problem| is_unsupported(problem.rule)) {
-        let found = format!("{} ({})", problem.found, problem.rule);
-        return Error::UnsupportedFormat { path, found };
-    }
-    let worst = problems.into_iter().flatten().next_back().cloned();
-    let none =
-        || Corrupt::at(crate::Place::File, "META-10", "slots of one file", &judgement.reason);
-    worst.unwrap_or_else(none).in_file(path).into()
-}
-
-fn position(meta: &Meta) -> Position {
-    Position {
-        lsn: meta.log_lsn,
-        generation: meta.log_generation,
-        crc: meta.log_crc,
-        txn_id: meta.txn_id,
-    }
-}
-
-fn snapshot(meta: &Meta) -> Snapshot {
-    Snapshot {
-        txn_id: meta.txn_id,
-        root: meta.root,
-        depth: meta.depth,
-        key_count: meta.key_count,
-        alias_count: meta.alias_count,
-        lsn: meta.log_lsn,
-    }
+    open_to_write(options, environment, &path)
 }
 
 fn new_pager(
     options: &Options,
-    place: &Place,
+    environment: &Environment,
     file: &Arc<dyn File>,
     meta: &Meta,
     extra: usize,
@@ -205,15 +118,15 @@ fn new_pager(
         uuid: meta.uuid,
         cache_bytes: options.cache_bytes.saturating_add(extra),
         page_count: meta.page_count,
-        entropy: Arc::clone(&place.entropy),
+        entropy: Arc::clone(&environment.entropy),
         cells_max: options.tuning.cells_max,
     })
 }
 
 /// Takes the writer's lock of the file that `path` names.
-fn lock_for_writing(place: &Place, path: &Path) -> Result<Arc<dyn File>> {
+fn lock_for_writing(environment: &Environment, path: &Path) -> Result<Arc<dyn File>> {
     for _ in 0..TRIES_MAX {
-        let file = place.storage.open(path, OpenMode::ReadWrite)?;
+        let file = environment.storage.open(path, OpenMode::ReadWrite)?;
         let mut locked = file.try_lock(LockRange::Writer, true)?;
         for _ in 1..LOCK_TRIES {
             if locked {
@@ -232,16 +145,16 @@ fn lock_for_writing(place: &Place, path: &Path) -> Result<Arc<dyn File>> {
     Err(Error::Locked { path: path.to_path_buf() })
 }
 
-fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
-    let judged = Judged::read(lock_for_writing(&place, path)?)?;
+fn open_to_write(options: Options, environment: Environment, path: &Path) -> Result<Db> {
+    let judged = Judged::read(lock_for_writing(&environment, path)?)?;
     let (mut meta, mut other) = judged.metas()?;
     let file = Arc::clone(&judged.file);
-    let mut pager = new_pager(&options, &place, &file, &meta, 0);
+    let mut pager = new_pager(&options, &environment, &file, &meta, 0);
     let rows = match (chains::read_history(&pager, &meta), other) {
         (Ok((rows, _)), _) => rows,
         // The other slot replays more log and comes to the same state, with its own history.
         (Err(error), Some(older)) if error.is_corrupt() => {
-            pager = new_pager(&options, &place, &file, &older, 0);
+            pager = new_pager(&options, &environment, &file, &older, 0);
             (meta, other) = (older, None);
             chains::read_history(&pager, &meta)?.0
         }
@@ -251,9 +164,9 @@ fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
     let retention = options.log_retention.unwrap_or_else(|| LogRetention::from_meta(&meta));
     let log_paths = LogPaths::of_database(path);
     let positions: Vec<Position> = [Some(meta), other].iter().flatten().map(position).collect();
-    let (log, recovery) = open_log(&options, &place, &log_paths, meta.uuid, &positions)?;
+    let (log, recovery) = open_log(&options, &environment, &log_paths, meta.uuid, &positions)?;
     // Rule 19: whatever names were changed before this open are durable before anything is shown.
-    place.sync_directory(path)?;
+    environment.sync_directory(path)?;
 
     let log = Arc::new(log);
     let (history, _) = HistoryRows::new(keep, rows.iter().copied());
@@ -263,7 +176,7 @@ fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
         log: Some(Arc::clone(&log)),
         pipeline,
         durability: options.durability,
-        clock: Arc::clone(&place.clock),
+        clock: Arc::clone(&environment.clock),
         observer: options.observer.clone(),
     }));
     let slot = |meta: Meta, rows: &[Snapshot]| Slot {
@@ -289,7 +202,7 @@ fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
     };
     let background = options.background;
     let parts =
-        Parts { place, path: path.to_path_buf(), file, uuid: meta.uuid, log_paths, options };
+        Parts { environment, path: path.to_path_buf(), file, uuid: meta.uuid, log_paths, options };
     let shared = Shared::new(core, parts, metas);
     shared.core.counters.stored_txn.store(meta.txn_id.get(), Ordering::Relaxed);
     if recovery.commits > 0 {
@@ -306,13 +219,13 @@ fn open_to_write(options: Options, place: Place, path: &Path) -> Result<Db> {
 /// Opens the log, or makes the one that a backup does not have yet.
 fn open_log(
     options: &Options,
-    place: &Place,
+    environment: &Environment,
     paths: &LogPaths,
     uuid: FileUuid,
     positions: &[Position],
 ) -> Result<(LogWriter, Recovery)> {
-    let storage = Arc::clone(&place.storage);
-    let (entropy, config) = (place.entropy.as_ref(), options.tuning.log);
+    let storage = Arc::clone(&environment.storage);
+    let (entropy, config) = (environment.entropy.as_ref(), options.tuning.log);
     let is_backup = positions.first().is_some_and(|position| position.generation == 0);
     if is_backup && Chain::discover(&storage, paths)?.segments().is_empty() {
         let start = positions[0];
@@ -324,10 +237,10 @@ fn open_log(
 }
 
 /// Opens without writing a byte, alone or beside a writer (rules 22 and 23).
-fn open_to_read(options: Options, place: Place, path: &Path) -> Result<Db> {
+fn open_to_read(options: Options, environment: Environment, path: &Path) -> Result<Db> {
     let mut last = Error::Locked { path: path.to_path_buf() };
     for _ in 0..TRIES_MAX {
-        let judged = Judged::read(place.storage.open(path, OpenMode::Read)?)?;
+        let judged = Judged::read(environment.storage.open(path, OpenMode::Read)?)?;
         let (meta, _) = judged.metas()?;
         let range = LockRange::ReaderOf { sequence: meta.sequence };
         if !judged.file.try_lock(range, false)? {
@@ -340,7 +253,7 @@ fn open_to_read(options: Options, place: Place, path: &Path) -> Result<Db> {
             judged.file.unlock(range)?;
             continue;
         }
-        match read_beside(&options, &place, path, &judged.file, again, other) {
+        match read_beside(&options, &environment, path, &judged.file, again, other) {
             Ok(db) => return Ok(db),
             // A writer may rename segments while they are looked for: look again.
             Err(error) if error.is_corrupt() || create::is_not_found(&error) => last = error,
@@ -364,7 +277,7 @@ fn writer_is_absent(file: &dyn File) -> Result<bool> {
 
 fn read_beside(
     options: &Options,
-    place: &Place,
+    environment: &Environment,
     path: &Path,
     file: &Arc<dyn File>,
     meta: Meta,
@@ -372,7 +285,7 @@ fn read_beside(
 ) -> Result<Db> {
     let log_paths = LogPaths::of_database(path);
     let absent = writer_is_absent(file.as_ref())?;
-    let chain = Chain::discover(&place.storage, &log_paths)?;
+    let chain = Chain::discover(&environment.storage, &log_paths)?;
     let no_log = chain.segments().is_empty() && meta.log_generation == 0;
     let positions: Vec<Position> = [Some(meta), other].iter().flatten().map(position).collect();
     let recovery = if no_log { None } else { Some(assess(&chain, meta.uuid, &positions)?) };
@@ -383,7 +296,7 @@ fn read_beside(
     let behind = recovery.as_ref().map_or(0, |found| found.tail.get() - found.from.get());
     // What is replayed stays in memory: the budget grows by what the tail can make.
     let extra = usize::try_from(behind.saturating_mul(4)).unwrap_or(usize::MAX / 2);
-    let pager = new_pager(options, place, file, &meta, extra);
+    let pager = new_pager(options, environment, file, &meta, extra);
     let (rows, _) = chains::read_history(&pager, &meta)?;
     let keep = History::from_limit(meta.history_last);
     let (history, _) = HistoryRows::new(keep, rows.iter().copied());
@@ -392,7 +305,7 @@ fn read_beside(
         log: None,
         pipeline: Pipeline::new(snapshot(&meta), position(&meta), history),
         durability: options.durability,
-        clock: Arc::clone(&place.clock),
+        clock: Arc::clone(&environment.clock),
         observer: options.observer.clone(),
     }));
     if let Some(recovery) = recovery.filter(|found| found.tail > found.from) {
@@ -413,7 +326,7 @@ fn read_beside(
         next_run: 0,
     };
     let parts = Parts {
-        place: place.clone(),
+        environment: environment.clone(),
         path: path.to_path_buf(),
         file: Arc::clone(file),
         uuid: meta.uuid,
@@ -441,19 +354,4 @@ fn finish(shared: Arc<Shared>) -> Db {
         closing.close().ok();
     });
     Db { handle: Handle::new(core, on_last), shared }
-}
-
-/// The transactions of a scan that recovery starts.
-pub(crate) fn transactions(
-    chain: Chain,
-    recovery: &Recovery,
-    after: crate::TxnId,
-) -> Result<Transactions> {
-    let scanner = Scanner::new(chain, recovery.from)?.until(recovery.tail);
-    Ok(Transactions::new(scanner, Some(after)))
-}
-
-/// The page behind the last one that any of the metas names.
-pub(crate) fn page_count_min<'a>(slots: impl Iterator<Item = &'a Slot>) -> u64 {
-    slots.map(|slot| slot.meta.page_count).max().unwrap_or(2)
 }

@@ -1,18 +1,13 @@
 //! How a database is opened.
 //!
-//! Called by users. Rule 6: history and log retention are stored in the file; defaults apply when it
+//! Filled by users; the calls that open are in `db::open`. Rule 6: history and log retention are stored in the file; defaults apply when it
 //! is created, and later a setter that is not called keeps what the file stores.
 
-use crate::db::{Db, open};
-use crate::disk::{
-    Clock, Entropy, MemoryStorage, RealStorage, Storage, SystemClock, SystemEntropy,
-};
-use crate::error::Result;
 use crate::format::meta::Meta;
 use crate::log::LogConfig;
 use crate::txn::event::Observer;
 pub use crate::txn::{Durability, History};
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 /// How much log is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,49 +177,5 @@ impl Options {
     pub fn tuning(mut self, tuning: Tuning) -> Self {
         self.tuning = tuning;
         self
-    }
-
-    /// Opens `path`, or makes it.
-    ///
-    /// After a crash this is where the log is replayed: under a second for 64 MiB of log behind the
-    /// last checkpoint.
-    ///
-    /// # Errors
-    /// `Locked` while another handle or process has it open for writing; `UnsupportedFormat` when
-    /// the file is no database; `Corrupt`, `Io`, `OutOfSpace`.
-    pub fn open(self, path: impl AsRef<Path>) -> Result<Db> {
-        let storage = Arc::new(RealStorage::new());
-        let entropy = Arc::new(SystemEntropy::new());
-        self.open_on(storage, entropy, Arc::new(SystemClock::new()), path)
-    }
-
-    /// The same engine with nothing on disk. It is gone with its last handle.
-    ///
-    /// # Errors
-    /// `InvalidArgument` when it is asked to be read-only.
-    pub fn open_in_memory(self) -> Result<Db> {
-        if self.read_only {
-            let why = "a database in memory that is read-only would always be empty";
-            return Err(crate::Error::InvalidArgument(why.to_owned()));
-        }
-        let storage = Arc::new(MemoryStorage::new());
-        let entropy = Arc::new(SystemEntropy::new());
-        self.open_on(storage, entropy, Arc::new(SystemClock::new()), "/memory/db.ns")
-    }
-
-    /// The same engine on another storage, with given randomness and time: simulations, fault
-    /// scripts. With [`Self::background`] off, every byte it writes follows from the calls made and
-    /// from `entropy`.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn open_on(
-        self,
-        storage: Arc<dyn Storage>,
-        entropy: Arc<dyn Entropy>,
-        clock: Arc<dyn Clock>,
-        path: impl AsRef<Path>,
-    ) -> Result<Db> {
-        open::open(self, open::Place { storage, entropy, clock }, path.as_ref())
     }
 }

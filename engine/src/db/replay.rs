@@ -6,16 +6,15 @@
 //! Cost: operations are sorted in batches of up to 8 MiB and applied in key order, so that a random
 //! tail costs little more than a sorted one.
 
-use crate::db::open::transactions;
 use crate::error::{Corrupt, Place, Result};
 use crate::format::log_record::FLAG_RELOCATE;
 use crate::format::op::Op;
 use crate::ids::TxnId;
-use crate::log::{Chain, Position, Recovery, Transaction};
+use crate::log::{Chain, Position, Recovery, Scanner, Transaction, Transactions};
 use crate::tree::Writer;
 use crate::txn::History;
-use crate::txn::commit::Chained;
 use crate::txn::core::Core;
+use crate::txn::pipeline::Chained;
 use crate::txn::snapshot::{Durability, Snapshot};
 use std::{collections::VecDeque, ops::Bound};
 
@@ -185,4 +184,10 @@ impl Batch {
         self.bytes.clear();
         Ok(())
     }
+}
+
+/// The transactions of a scan that recovery starts.
+fn transactions(chain: Chain, recovery: &Recovery, after: TxnId) -> Result<Transactions> {
+    let scanner = Scanner::new(chain, recovery.from)?.until(recovery.tail);
+    Ok(Transactions::new(scanner, Some(after)))
 }

@@ -5,15 +5,13 @@
 //! Locks, in the order they may be taken: the writer gate, [`Shared::metas`], then the core's.
 
 use crate::db::background::Background;
-use crate::db::chains::ChainPages;
-use crate::db::open::Place;
-use crate::db::options::{LogRetention, Options};
+use crate::db::environment::Environment;
+use crate::db::metas::Metas;
+use crate::db::options::Options;
 use crate::disk::{File, LockRange};
 use crate::error::{Error, Result};
-use crate::format::meta::Meta;
-use crate::ids::{FileUuid, TxnId};
+use crate::ids::FileUuid;
 use crate::log::LogPaths;
-use crate::pager::FreeSpace;
 use crate::txn::core::Core;
 use std::{
     path::PathBuf,
@@ -24,7 +22,7 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) core: Arc<Core>,
-    pub(crate) place: Place,
+    pub(crate) environment: Environment,
     /// The resolved path of the database file.
     pub(crate) path: PathBuf,
     pub(crate) file: Arc<dyn File>,
@@ -37,63 +35,11 @@ pub(crate) struct Shared {
     pub(crate) background: Mutex<Option<Background>>,
 }
 
-/// A valid meta slot and what hangs on it.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    pub(crate) meta: Meta,
-    /// The pages of its bitmap, history and retired rows.
-    pub(crate) pages: ChainPages,
-    /// The states whose roots it names.
-    pub(crate) roots: Vec<TxnId>,
-}
-
-/// The two meta slots, and slots that were overwritten while a reader of another process uses them.
-#[derive(Debug)]
-pub(crate) struct Metas {
-    /// By slot number; `None` where the slot is not valid.
-    pub(crate) slots: [Option<Slot>; 2],
-    /// The sequence of the newest.
-    pub(crate) sequence: u64,
-    /// Rule 19: the chosen slot is written again and synced before the first checkpoint.
-    pub(crate) rewrite: bool,
-    /// Length of the file when it was last synced with its length.
-    pub(crate) synced_bytes: Option<u64>,
-    /// Overwritten slots that foreign readers hold locks on (rule 22).
-    pub(crate) held: Vec<Slot>,
-    /// Free space that is not used because a foreign reader's roots are unknown (rule 22).
-    pub(crate) withheld: Option<FreeSpace>,
-    /// What the next meta stores.
-    pub(crate) history_limit: u64,
-    pub(crate) retention: LogRetention,
-    /// Numbers runs of checkpoints, backups and the like.
-    pub(crate) next_run: u64,
-}
-
-impl Metas {
-    /// The newest slot.
-    pub(crate) fn current(&self) -> &Slot {
-        match &self.slots[(self.sequence & 1) as usize] {
-            Some(slot) => slot,
-            None => unreachable!("the chosen slot is valid"),
-        }
-    }
-
-    /// The slot that the next checkpoint overwrites, when it is valid.
-    pub(crate) fn older(&self) -> Option<&Slot> {
-        self.slots[(self.sequence.wrapping_add(1) & 1) as usize].as_ref()
-    }
-
-    /// All slots whose content must stay: the valid ones and those held by foreign readers.
-    pub(crate) fn needed(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().flatten().chain(&self.held)
-    }
-}
-
 impl Shared {
     pub(crate) fn new(core: Arc<Core>, parts: Parts, metas: Metas) -> Arc<Self> {
         Arc::new(Self {
             core,
-            place: parts.place,
+            environment: parts.environment,
             path: parts.path,
             file: parts.file,
             uuid: parts.uuid,
@@ -180,7 +126,7 @@ impl Shared {
 
 /// What a `Shared` is made of.
 pub(crate) struct Parts {
-    pub(crate) place: Place,
+    pub(crate) environment: Environment,
     pub(crate) path: PathBuf,
     pub(crate) file: Arc<dyn File>,
     pub(crate) uuid: FileUuid,

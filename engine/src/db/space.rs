@@ -8,7 +8,8 @@
 //! calls a reachable page free is `Corrupt`: reading goes on, writing does not.
 
 use crate::db::chains::{self, mark_used};
-use crate::db::shared::{Shared, Slot};
+use crate::db::metas::Slot;
+use crate::db::shared::Shared;
 use crate::error::{Corrupt, Result};
 use crate::format::meta::Meta;
 use crate::ids::{PageId, TxnId};
@@ -48,7 +49,7 @@ pub(crate) fn prepare_writable(core: &Core, shared: &Shared) -> Result<()> {
     prepare(shared)
 }
 
-fn find_out(shared: &Shared, metas: &mut crate::db::shared::Metas) -> Result<()> {
+fn find_out(shared: &Shared, metas: &mut crate::db::metas::Metas) -> Result<()> {
     let pager = &shared.core.pager;
     let sequence = metas.sequence;
     let current = metas.current().meta;
@@ -117,7 +118,7 @@ fn find_out(shared: &Shared, metas: &mut crate::db::shared::Metas) -> Result<()>
 }
 
 /// Whether a reader of another process uses a meta that is not known here (rule 22).
-pub(crate) fn unknown_readers(shared: &Shared, metas: &crate::db::shared::Metas) -> Result<bool> {
+pub(crate) fn unknown_readers(shared: &Shared, metas: &crate::db::metas::Metas) -> Result<bool> {
     let Some(readers) = shared.file.foreign_readers()? else { return Ok(false) };
     let known = |sequence: &u64| metas.needed().any(|slot| slot.meta.sequence == *sequence);
     Ok(!readers.iter().all(known))

@@ -4,7 +4,7 @@
 //! own pages; one that only the log covers is rebuilt in memory. Spec: `spec/semantics_v0.md`,
 //! history; crash rules 20, 21 and 25.
 
-use crate::db::open::Place;
+use crate::db::environment::Environment;
 use crate::db::options::{LogRetention, Options};
 use crate::db::replay;
 use crate::db::shared::Shared;
@@ -15,8 +15,8 @@ use crate::ids::TxnId;
 use crate::log::{Action, Chain, Position, Recovery, Scanner, Tail, Transactions};
 use crate::tree::Writer;
 use crate::txn::History;
-use crate::txn::commit::Chained;
 use crate::txn::core::{Core, Handle};
+use crate::txn::pipeline::Chained;
 use crate::txn::read::ReadTxn;
 use crate::txn::snapshot::{Durability, Origin, Snapshot};
 use std::sync::Arc;
@@ -98,7 +98,7 @@ fn memory_for(shared: &Shared) -> Result<Db> {
         .cache_bytes(shared.options.cache_bytes)
         .log_retention(LogRetention::Recovery);
     let storage = Arc::new(MemoryStorage::new());
-    let Place { entropy, clock, .. } = &shared.place;
+    let Environment { entropy, clock, .. } = &shared.environment;
     let memory =
         options.open_on(storage, Arc::clone(entropy), Arc::clone(clock), "/memory/rebuilt.ns")?;
     space::prepare(&memory.shared)?;

@@ -5,15 +5,18 @@
 use crate::ids::{FileUuid, Lsn, PageId};
 use crate::sabotage::{self, Switch};
 
+/// Where the CRC stands in a page.
+pub const CRC_OFFSET: usize = 4;
+
 /// CRC of page `id` of file `uuid`: over the UUID, the page id and the page with its CRC field zero.
 ///
 /// A page of another file or of another place does not verify.
 pub fn page_crc(uuid: FileUuid, id: PageId, page: &[u8]) -> u32 {
-    const CRC_END: usize = super::page::CRC_OFFSET + 4;
+    const CRC_END: usize = CRC_OFFSET + 4;
     let crc = crc32c::crc32c(&uuid.0);
     let id = if sabotage::on(Switch::DropPageIdFromCrc) { PageId::default() } else { id };
     let crc = crc32c::crc32c_append(crc, &id.get().to_le_bytes());
-    let crc = crc32c::crc32c_append(crc, page.get(..super::page::CRC_OFFSET).unwrap_or_default());
+    let crc = crc32c::crc32c_append(crc, page.get(..CRC_OFFSET).unwrap_or_default());
     let crc = crc32c::crc32c_append(crc, &[0; 4]);
     crc32c::crc32c_append(crc, page.get(CRC_END..).unwrap_or_default())
 }

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::checksum::page_crc;
+use super::checksum::{CRC_OFFSET, page_crc};
 use super::field::{Crc, Magic, layout};
 use crate::error::Corrupt;
 use crate::ids::{FileUuid, PageId, Pointer, TxnId};
@@ -16,8 +16,6 @@ use crate::sabotage::{self, Switch};
 pub const PAGE_MAGIC: Magic = Magic(*b"NSDB");
 /// The page format this program writes and reads.
 pub const FORMAT_VERSION: u16 = 0;
-/// Where the CRC stands in a page.
-pub const CRC_OFFSET: usize = 4;
 
 layout! {
     /// First bytes of every page.

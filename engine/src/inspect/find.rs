@@ -3,6 +3,8 @@
 //! [`survey`] walks everything that metas and history reach, once: O(pages), a few bits a page in
 //! memory. [`summaries`] describe a window of pages without it, in the time of that window.
 
+mod found;
+mod free_map;
 mod map;
 mod referrers;
 mod survey;
@@ -10,6 +12,8 @@ mod survey;
 mod tests;
 mod walk;
 
-pub use map::{FreeMap, PageState, PageSummary, SummaryDepth, summaries};
+pub use found::{LevelStats, PageState, Survey};
+pub use free_map::FreeMap;
+pub use map::{PageSummary, SummaryDepth, summaries};
 pub use referrers::{Referrer, ReferrerKind, next_problem, path_to, referrers};
-pub use survey::{LevelStats, Survey, survey};
+pub use survey::survey;

@@ -14,7 +14,7 @@
 //! Keeps crash rules 16 and 18: a sync proves what had been written before it began.
 //! Under `cfg(loom)` every interleaving of small cases is tried.
 
-use super::writer::Progress;
+use super::position::Progress;
 use crate::error::{Error, Result};
 use crate::ids::Lsn;
 use crate::sabotage::{self, Switch};

@@ -4,10 +4,10 @@
 
 use super::recover::assess;
 use super::replay::{MemoryState, replay};
+use super::segment_file::header_of;
 use super::segments::Chain;
 use super::testing::*;
 use super::verify::verify;
-use super::writer::header_of;
 use super::{Position, Transactions};
 use crate::disk::Storage;
 use crate::format::field::Crc;

@@ -14,15 +14,16 @@
 //! 19: the page cache is not trusted, a torn tail never becomes valid again. Interrupted anywhere,
 //! the next open does the same again. Cost: the bytes behind the meta, read twice.
 
+use super::position::Position;
 use super::scan::{Scanner, Tail};
+use super::segment_file::{Counters, draw_generation, header_of, sync_dir, write_zeros};
 use super::segments::{Chain, LogPaths, RecordBefore, Segment};
 use super::transactions::Transactions;
-use super::writer::{Counters, draw_generation, header_of, sync_dir, write_zeros};
 use crate::disk::{Entropy, File, OpenMode, Storage, SyncKind};
 use crate::error::{Corrupt, Error, Place, Result};
 use crate::format::log_record::{RecordHeader, RecordPlace, RecordType, seal_record};
 use crate::format::segment::SegmentHeader;
-use crate::ids::{FileUuid, Lsn, TxnId};
+use crate::ids::{FileUuid, Lsn};
 use crate::limits::SEGMENT_HEADER_BYTES;
 use crate::sabotage::{self, Switch};
 use std::sync::Arc;
@@ -30,19 +31,6 @@ use std::sync::Arc;
 const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;
 /// Copied records go out in writes of about this size.
 const COPY_BYTES: usize = 1 << 20;
-
-/// A place between two records, as a meta or a consumer remembers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Position {
-    /// End of the commit record.
-    pub lsn: Lsn,
-    /// Generation of the segment that holds the byte before; 0 in a backup.
-    pub generation: u64,
-    /// Identity of that record; 0 for none.
-    pub crc: u32,
-    /// The state that record made.
-    pub txn_id: TxnId,
-}
 
 /// What a log holds behind a meta.
 #[derive(Clone, Debug, PartialEq, Eq)]

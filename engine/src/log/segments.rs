@@ -10,7 +10,7 @@
 //! rise by 1; a segment ends where its successor starts; without `app.ns.log` the highest number is
 //! the newest; `.log.next` is never read. Cost: one open and one 4 KiB read a segment.
 
-use super::recover::Position;
+use super::position::Position;
 use crate::disk::{File, OpenMode, Storage};
 use crate::error::{Corrupt, Error, Place, Result};
 use crate::format::log_record::{

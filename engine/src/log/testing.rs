@@ -1,7 +1,8 @@
 //! A little database of log alone, for the tests of this module: commits go to the log and to a model.
 
 use super::builder::{CommitInfo, RecordBuilder};
-use super::recover::{Position, Recovery};
+use super::position::Position;
+use super::recover::Recovery;
 use super::replay::{MemoryState, replay};
 use super::scan::Scanner;
 use super::segments::{Chain, LogPaths};

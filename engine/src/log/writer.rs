@@ -18,11 +18,11 @@ mod port;
 mod space;
 
 pub use pins::LogPin;
-pub(super) use port::{Counters, sync_dir};
-pub(super) use space::{header_of, write_zeros};
 
 use super::group::{Goal, Group};
-use super::recover::{self, Position, Recovery};
+use super::position::{Position, Progress};
+use super::recover::{self, Recovery};
+use super::segment_file::{Counters, count, draw_generation};
 use super::segments::{Chain, LogPaths, Segment};
 use crate::disk::{Entropy, Storage};
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ use crate::format::log_record::{
 use crate::ids::{FileUuid, Lsn, TxnId};
 use crate::limits::{RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use pins::Pins;
-use port::{Port, count};
+use port::Port;
 use space::{PreparedSegment, Space};
 use std::{
     fmt,
@@ -85,15 +85,6 @@ impl Appended {
     pub const fn position(&self, txn_id: TxnId) -> Position {
         Position { lsn: self.end_lsn, generation: self.generation, crc: self.crc, txn_id }
     }
-}
-
-/// How far the log has come; each only rises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Below: handed to the operating system.
-    pub written: Lsn,
-    /// Below: synced.
-    pub durable: Lsn,
 }
 
 /// What the log did since it was opened.
@@ -480,12 +471,6 @@ impl LogWriter {
         let segments: Vec<Segment> = self.space().segments();
         Chain::of(Arc::clone(&self.storage), self.paths.clone(), segments)
     }
-}
-
-/// A generation no one has seen: random, never 0, and not `other`.
-pub(super) fn draw_generation(entropy: &dyn Entropy, other: u64) -> u64 {
-    let drawn = entropy.next_u64();
-    if drawn == 0 || drawn == other { drawn.wrapping_add(0x9e37_79b9_7f4a_7c15) | 1 } else { drawn }
 }
 
 fn patch_chain_first(payload: &mut [u8], first: Lsn) {

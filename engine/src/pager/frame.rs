@@ -15,7 +15,6 @@
 
 #![allow(unsafe_code)]
 
-use super::Page;
 use super::epoch::{Epochs, Running};
 use super::table::{State, Table, Word};
 use crate::ids::{PageId, TxnId};
@@ -25,6 +24,9 @@ use std::collections::VecDeque;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The bytes of a page.
+pub type Page = [u8; PAGE_BYTES];
 
 /// Frames lie at multiples of this, so that the system can back them with huge pages.
 const ALIGNMENT: usize = 2 << 20;

@@ -1,12 +1,8 @@
 //! A pinned page: its bytes stay where they are as long as the reference lives.
 
-use super::frame::Pin;
+use super::frame::{Page, Pin};
 use crate::format::page::PageHeader;
-use crate::limits::PAGE_BYTES;
 use std::ops::Deref;
-
-/// The bytes of a page.
-pub type Page = [u8; PAGE_BYTES];
 
 /// A page that stays in memory while this lives. Cost to make and drop: one atomic addition each.
 pub struct PageRef<'p> {

@@ -4,8 +4,8 @@
 //! (crash rule 8), in memory or not. Cost of a hop in memory: two loads for the translation and the
 //! page's first cache line.
 
-use super::frame::{Epoch, Owner, Pin};
-use super::page_ref::{Hold, Page, PageRef};
+use super::frame::{Epoch, Owner, Page, Pin};
+use super::page_ref::{Hold, PageRef};
 use super::{Pager, Want, judge};
 use crate::error::Result;
 use crate::ids::Pointer;

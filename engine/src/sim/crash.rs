@@ -7,9 +7,8 @@
 
 use super::{
     describe,
-    disk::Persisted,
     image::{Content, FileId, SimImage},
-    trace::{Action, SimOp, SyncOutcome, Trace},
+    trace::{Action, Persisted, SimOp, SyncOutcome, Trace},
 };
 use crate::disk::{SyncKind, entropy::mix};
 use std::{
@@ -162,8 +161,48 @@ impl Fact {
     }
 }
 
+impl Trace {
+    /// The moment before operation `at` (`len()`: after the last one).
+    ///
+    /// A crash inside a write or a sync is among the states of the moment after the write and of the
+    /// moment before the sync.
+    pub fn crash_at(&self, at: usize) -> CrashPoint {
+        self.crash_at_with_lies(at, &|_| false)
+    }
+
+    /// As [`Self::crash_at`], on a disk that did nothing in the syncs for which `lied` says so.
+    pub fn crash_at_with_lies(&self, at: usize, lied: &dyn Fn(usize) -> bool) -> CrashPoint {
+        let mut replay = Replay::new(self);
+        for op in self.ops().iter().take(at) {
+            replay.step(op, lied(op.number));
+        }
+        replay.point(self, at.min(self.len()))
+    }
+
+    /// The moments that cover every crash state: before each sync from operation `from` on, and the
+    /// end. Between two syncs undecided facts only grow, so the states before the second one include
+    /// those of every moment before it.
+    pub fn crash_points(&self, from: usize) -> impl Iterator<Item = CrashPoint> + '_ {
+        let mut replay = Replay::new(self);
+        let mut ops = self.ops().iter();
+        let mut ended = false;
+        std::iter::from_fn(move || {
+            for op in ops.by_ref() {
+                let is_sync = matches!(op.action, Action::Sync { .. } | Action::SyncDir { .. });
+                let point = (is_sync && op.number >= from).then(|| replay.point(self, op.number));
+                replay.step(op, false);
+                if point.is_some() {
+                    return point;
+                }
+            }
+            let first_end = !std::mem::replace(&mut ended, true);
+            first_end.then(|| replay.point(self, self.len()))
+        })
+    }
+}
+
 /// Walks a journal and keeps what is durable and what is undecided.
-pub(super) struct Replay {
+struct Replay {
     sector_bytes: usize,
     names: BTreeMap<PathBuf, FileId>,
     files: BTreeMap<FileId, Content>,

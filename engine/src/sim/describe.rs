@@ -3,7 +3,7 @@
 //! Reads the bytes by their magic and believes nothing else; bytes it does not know are shown as a
 //! range.
 
-use super::trace::{Action, SimOp, SyncOutcome};
+use super::trace::{Action, SimOp, SyncOutcome, Trace};
 use crate::{
     disk::SyncKind,
     format::{
@@ -18,6 +18,13 @@ use std::fmt::Write;
 
 /// Records named in one description.
 const RECORDS_NAMED: usize = 4;
+
+impl Trace {
+    /// What operation `number` meant, in one line: which page, meta slot, record or segment.
+    pub fn describe(&self, number: usize) -> String {
+        self.ops().get(number).map_or_else(String::new, op)
+    }
+}
 
 /// One line for an operation.
 pub(super) fn op(op: &SimOp) -> String {

@@ -6,7 +6,7 @@
 
 use super::{
     image::{Content, FileId, SimImage},
-    trace::{Action, SimOp, SyncOutcome, Trace},
+    trace::{Action, Persisted, SimOp, Start, SyncOutcome, Trace},
 };
 use crate::{
     disk::{
@@ -21,17 +21,6 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-/// How much of what was pending a failed sync made durable all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Persisted {
-    /// Nothing.
-    None,
-    /// Each pending fact with an even chance, by this seed.
-    Part(u64),
-    /// Everything.
-    All,
-}
 
 /// A simulated disk. Clones share it.
 #[derive(Clone, Debug)]
@@ -56,16 +45,16 @@ struct World {
     syncs: u64,
 }
 
-/// What the disk held durably when its journal began.
-#[derive(Debug, Default)]
-pub(super) struct Start {
-    pub(super) names: BTreeMap<PathBuf, FileId>,
-    pub(super) files: BTreeMap<FileId, Content>,
-}
-
 impl Default for SimDisk {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl SimImage {
+    /// A disk that starts with this image, all of it durable: the machine after the restart.
+    pub fn to_disk(&self) -> SimDisk {
+        SimDisk::from_image(self)
     }
 }
 

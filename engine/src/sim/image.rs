@@ -3,7 +3,6 @@
 //! A content is a map of 4 KiB blocks shared between images; a block's hash is computed once. So a
 //! crash state costs what it changes, not what it holds.
 
-use super::disk::SimDisk;
 use crate::disk::{entropy::mix, memory::plain};
 use std::{
     collections::BTreeMap,
@@ -215,10 +214,5 @@ impl SimImage {
             let name = name.iter().fold(hash, |hash, &byte| mix(hash ^ u64::from(byte)));
             mix(name ^ content.hash())
         })
-    }
-
-    /// A disk that starts with this image, all of it durable: the machine after the restart.
-    pub fn to_disk(&self) -> SimDisk {
-        SimDisk::from_image(self)
     }
 }

@@ -1,16 +1,23 @@
 //! The journal of a simulated disk: every change and every sync, in order, with its bytes.
 
-use super::{
-    crash::{CrashPoint, Replay},
-    describe,
-    disk::{Persisted, Start},
-    image::FileId,
-};
+use super::image::{Content, FileId};
 use crate::disk::SyncKind;
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// How much of what was pending a failed sync made durable all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persisted {
+    /// Nothing.
+    None,
+    /// Each pending fact with an even chance, by this seed.
+    Part(u64),
+    /// Everything.
+    All,
+}
 
 /// What a sync did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +26,13 @@ pub enum SyncOutcome {
     Done,
     /// Returned an error, having made this much durable.
     Failed(Persisted),
+}
+
+/// What the disk held durably when its journal began.
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    pub(super) names: BTreeMap<PathBuf, FileId>,
+    pub(super) files: BTreeMap<FileId, Content>,
 }
 
 /// One operation of a journal.
@@ -129,49 +143,6 @@ impl Trace {
     /// The unit in which writes tear.
     pub fn sector_bytes(&self) -> usize {
         self.inner.sector_bytes
-    }
-
-    /// What operation `number` meant, in one line: which page, meta slot, record or segment.
-    pub fn describe(&self, number: usize) -> String {
-        self.ops().get(number).map_or_else(String::new, describe::op)
-    }
-
-    /// The moment before operation `at` (`len()`: after the last one).
-    ///
-    /// A crash inside a write or a sync is among the states of the moment after the write and of the
-    /// moment before the sync.
-    pub fn crash_at(&self, at: usize) -> CrashPoint {
-        self.crash_at_with_lies(at, &|_| false)
-    }
-
-    /// As [`Self::crash_at`], on a disk that did nothing in the syncs for which `lied` says so.
-    pub fn crash_at_with_lies(&self, at: usize, lied: &dyn Fn(usize) -> bool) -> CrashPoint {
-        let mut replay = Replay::new(self);
-        for op in self.ops().iter().take(at) {
-            replay.step(op, lied(op.number));
-        }
-        replay.point(self, at.min(self.len()))
-    }
-
-    /// The moments that cover every crash state: before each sync from operation `from` on, and the
-    /// end. Between two syncs undecided facts only grow, so the states before the second one include
-    /// those of every moment before it.
-    pub fn crash_points(&self, from: usize) -> impl Iterator<Item = CrashPoint> + '_ {
-        let mut replay = Replay::new(self);
-        let mut ops = self.ops().iter();
-        let mut ended = false;
-        std::iter::from_fn(move || {
-            for op in ops.by_ref() {
-                let is_sync = matches!(op.action, Action::Sync { .. } | Action::SyncDir { .. });
-                let point = (is_sync && op.number >= from).then(|| replay.point(self, op.number));
-                replay.step(op, false);
-                if point.is_some() {
-                    return point;
-                }
-            }
-            let first_end = !std::mem::replace(&mut ended, true);
-            first_end.then(|| replay.point(self, self.len()))
-        })
     }
 
     /// Numbers of the syncs, of files and directories.

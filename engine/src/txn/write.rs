@@ -12,9 +12,9 @@ use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::log::{CommitInfo, RecordBuilder};
 use crate::pager::View;
 use crate::tree::{self, TreeRoot, Writer};
-use crate::txn::commit::Chained;
 use crate::txn::core::{Counters, Handle};
 use crate::txn::event::Event;
+use crate::txn::pipeline::Chained;
 use crate::txn::read::{self, Cursor, Range, Value};
 use crate::txn::snapshot::{Durability, Snapshot};
 use std::{

@@ -1,135 +1,16 @@
 //! What each page is: for the page map, by window.
 
-use super::survey::Survey;
-use crate::format::chain::{ChainHeader, ChainPlace};
+use super::found::{PageState, Survey};
+use super::free_map::FreeMap;
 use crate::format::checksum::page_crc;
-use crate::format::meta::Meta;
 use crate::format::node::{NodeHeader, SLOTS_OFFSET, Slot};
 use crate::format::overflow::{DATA_BYTES_MAX, OverflowHeader};
-use crate::format::page::{PAGE_MAGIC, PageHeader, PageType, check_pointer, verify_page};
+use crate::format::page::{PAGE_MAGIC, PageHeader, PageType};
 use crate::ids::{PageId, TxnId};
-use crate::inspect::bits::Bits;
 use crate::inspect::source::Source;
 use crate::limits::PAGE_BYTES;
 use serde::Serialize;
 use std::ops::Range;
-
-/// Which pages are in use, as a bitmap chain says.
-#[derive(Clone, Debug, Default)]
-pub struct FreeMap {
-    used: Bits,
-    page_count: u64,
-}
-
-impl FreeMap {
-    /// Reads the bitmap of a meta; `None` when there is none or it is damaged. Cost: one page per
-    /// 130,000 pages of the file.
-    pub fn read(source: &Source, meta: &Meta) -> Option<Self> {
-        let mut map = Self::default();
-        let mut at = meta.bitmap;
-        while !at.is_null() {
-            let page = source.read_page(at.page).ok()?;
-            let header = verify_page(&page.bytes, source.uuid(), at.page).ok()?;
-            check_pointer(&header, at).ok()?;
-            let place = ChainPlace { page_type: PageType::Bitmap, first: map.page_count };
-            let (header, bits) = ChainHeader::decode_page(&page.bytes, &header, place).ok()?;
-            // Each page covers at least one page of the file, so a cycle ends here.
-            if map.page_count >= meta.page_count {
-                return None;
-            }
-            map.add(header.first, header.count, bits);
-            at = header.next;
-        }
-        (map.page_count > 0).then_some(map)
-    }
-
-    pub(super) fn add(&mut self, first: u64, count: u32, bits: &[u8]) {
-        // Bits behind the last are zero (MAP-2); where they are not, they are behind the count.
-        for (index, bytes) in bits.chunks(8).enumerate() {
-            let at = (index as u64).saturating_mul(64);
-            let mut word = [0; 8];
-            for (to, from) in word.iter_mut().zip(bytes) {
-                *to = *from;
-            }
-            let left = u64::from(count).saturating_sub(at).min(64);
-            let mask = if left == 64 { u64::MAX } else { (1_u64 << left).wrapping_sub(1) };
-            let word = u64::from_le_bytes(word) & mask;
-            let page = first.saturating_add(at);
-            if page.is_multiple_of(64) {
-                self.used.insert_word(page, word);
-            } else {
-                for bit in (0..64).filter(|bit| word >> bit & 1 == 1) {
-                    self.used.insert(page.saturating_add(bit));
-                }
-            }
-        }
-        self.page_count = first.saturating_add(u64::from(count));
-    }
-
-    /// Whether a page is marked in use.
-    pub fn is_used(&self, page: PageId) -> bool {
-        self.used.contains(page.get())
-    }
-
-    /// Pages it has a bit for.
-    pub const fn page_count(&self) -> u64 {
-        self.page_count
-    }
-
-    /// Pages in use.
-    pub const fn used_count(&self) -> u64 {
-        self.used.len()
-    }
-
-    /// The pages in use, in rising order.
-    pub fn used(&self) -> impl Iterator<Item = PageId> + '_ {
-        self.used.iter().map(PageId::new)
-    }
-}
-
-/// What a page is to the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PageState {
-    /// A meta slot.
-    Meta,
-    /// Part of the current tree.
-    Live,
-    /// Part of another state that a meta or the history names.
-    Kept,
-    /// Bitmap, history or retired rows.
-    Chain,
-    /// Retired, and not yet free: a snapshot may need it.
-    Retired,
-    /// Free for reuse.
-    Free,
-    /// In use, and nothing reaches it.
-    Orphan,
-    /// Behind the pages that the meta knows of.
-    Outside,
-    /// Broken.
-    Bad,
-    /// In use; which way is not known without a survey.
-    Used,
-}
-
-impl PageState {
-    /// Its name, one lower-case word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Meta => "meta",
-            Self::Live => "live",
-            Self::Kept => "kept",
-            Self::Chain => "chain",
-            Self::Retired => "retired",
-            Self::Free => "free",
-            Self::Orphan => "orphan",
-            Self::Outside => "outside",
-            Self::Bad => "bad",
-            Self::Used => "used",
-        }
-    }
-}
 
 /// One page of a map.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,6 +1,7 @@
 //! Everything that metas and history reach, and what is wrong with it.
 
-use super::map::{FreeMap, PageState};
+use super::found::Survey;
+use super::free_map::FreeMap;
 use super::walk::TreeWalk;
 use crate::error::{Corrupt, Place};
 use crate::format::chain::{
@@ -8,7 +9,7 @@ use crate::format::chain::{
 };
 use crate::format::meta::{Meta, SlotChoice};
 use crate::format::page::{PageType, check_pointer, verify_page};
-use crate::ids::{PageId, Pointer, TxnId};
+use crate::ids::{PageId, Pointer};
 use crate::inspect::Progress;
 use crate::inspect::bits::Bits;
 use crate::inspect::metas::{MetaJudgement, metas};
@@ -16,135 +17,9 @@ use crate::inspect::report::{Problem, Report, Severity};
 use crate::inspect::source::Source;
 use crate::inspect::tree::{NamedBy, Root};
 use crate::limits::PAGE_BYTES;
-use serde::Serialize;
-
-/// Nodes of one level of the current tree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct LevelStats {
-    /// How many.
-    pub nodes: u64,
-    /// Rows or children in them.
-    pub entries: u64,
-    /// Bytes of slots, live cells and prefixes.
-    pub bytes_used: u64,
-    /// Bytes there is room for.
-    pub bytes_room: u64,
-}
-
-/// What a walk through everything found.
-#[derive(Clone, Debug, Default)]
-pub struct Survey {
-    /// Every problem, and what was counted.
-    pub report: Report,
-    /// Pages the file has.
-    pub file_pages: u64,
-    /// Pages the chosen meta knows of.
-    pub page_count: u64,
-    /// The state recovery would open.
-    pub txn_id: Option<TxnId>,
-    /// Levels of the current tree, leaves first.
-    pub levels: Vec<LevelStats>,
-    /// Overflow pages of the current tree.
-    pub overflow_pages: u64,
-    /// Every tree that is named: of the metas and of their history.
-    pub roots: Vec<Root>,
-    /// Runs of the chosen meta's retired rows.
-    pub retired_rows: Vec<RetiredRow>,
-    pub(super) live: Bits,
-    pub(super) kept: Bits,
-    pub(super) chains: Bits,
-    pub(super) retired: Bits,
-    pub(super) doubles: Bits,
-    pub(super) bad: Bits,
-    free_map: Option<FreeMap>,
-}
 
 /// Most retired rows that are kept for showing.
 const RETIRED_ROWS_KEPT_MAX: usize = 100_000;
-
-impl Survey {
-    /// What a page is to the file.
-    pub fn state(&self, page: PageId) -> PageState {
-        let id = page.get();
-        if self.bad.contains(id) {
-            PageState::Bad
-        } else if id < 2 {
-            PageState::Meta
-        } else if self.live.contains(id) {
-            PageState::Live
-        } else if self.chains.contains(id) {
-            PageState::Chain
-        } else if self.kept.contains(id) {
-            PageState::Kept
-        } else if self.retired.contains(id) {
-            PageState::Retired
-        } else if id >= self.page_count {
-            PageState::Outside
-        } else {
-            match &self.free_map {
-                Some(map) if map.is_used(page) => PageState::Orphan,
-                _ => PageState::Free,
-            }
-        }
-    }
-
-    /// Pages of the current tree.
-    pub const fn live_pages(&self) -> u64 {
-        self.live.len()
-    }
-
-    /// Pages that only other kept states use.
-    pub const fn kept_pages(&self) -> u64 {
-        self.kept.len()
-    }
-
-    /// Pages of bitmap, history and retired rows.
-    pub const fn chain_pages(&self) -> u64 {
-        self.chains.len()
-    }
-
-    /// Pages that two parents point at.
-    pub fn double_references(&self) -> impl Iterator<Item = PageId> + '_ {
-        self.doubles.iter().map(PageId::new)
-    }
-
-    /// Pages with a problem.
-    pub fn bad_pages(&self) -> impl Iterator<Item = PageId> + '_ {
-        self.bad.iter().map(PageId::new)
-    }
-
-    /// Pages marked in use that nothing reaches: space lost until a compact.
-    pub fn orphans(&self) -> impl Iterator<Item = PageId> + '_ {
-        let used = self.free_map.iter().flat_map(FreeMap::used);
-        used.filter(|&page| self.state(page) == PageState::Orphan)
-    }
-
-    /// The chosen meta's bitmap, when it could be read.
-    pub const fn free_map(&self) -> Option<&FreeMap> {
-        self.free_map.as_ref()
-    }
-
-    /// Marks a page as reached; whether it was new to all trees.
-    pub(super) fn mark(&mut self, page: u64, current: bool) -> bool {
-        if current {
-            return self.live.insert(page);
-        }
-        !self.live.contains(page) && self.kept.insert(page)
-    }
-
-    pub(super) fn add_level(&mut self, level: u8, stats: &LevelStats) {
-        let level = usize::from(level);
-        if self.levels.len() <= level {
-            self.levels.resize(level.saturating_add(1), LevelStats::default());
-        }
-        if let Some(sum) = self.levels.get_mut(level) {
-            sum.nodes = sum.nodes.saturating_add(stats.nodes);
-            sum.entries = sum.entries.saturating_add(stats.entries);
-            sum.bytes_used = sum.bytes_used.saturating_add(stats.bytes_used);
-            sum.bytes_room = sum.bytes_room.saturating_add(stats.bytes_room);
-        }
-    }
-}
 
 /// Walks everything that the two metas and their history reach, asking every rule about pages.
 ///

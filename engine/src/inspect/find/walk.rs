@@ -3,7 +3,7 @@
 //! Iterative, with the path in memory and nothing else. A subtree that another tree of the file
 //! shares is looked at once. Keeps TREE-1 to TREE-5.
 
-use super::survey::{LevelStats, Survey};
+use super::found::{LevelStats, Survey};
 use crate::error::Corrupt;
 
 use crate::format::node::check_node;

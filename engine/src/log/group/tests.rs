@@ -8,7 +8,7 @@ mod threads {
     use crate::ids::TxnId;
     use crate::ids::{Lsn, Pointer};
     use crate::log::builder::{CommitInfo, RecordBuilder};
-    use crate::log::recover::Position;
+    use crate::log::position::Position;
     use crate::log::testing::{SMALL, UUID, discover, memory, paths};
     use crate::log::{LogConfig, LogWriter, Transactions};
     use std::path::{Path, PathBuf};

@@ -4,9 +4,9 @@
 //! after the file has grown, the next sync is a full one.
 
 use super::super::group::Device;
-use super::super::segments::LogPaths;
-use super::Progress;
-use crate::disk::{File, Storage, SyncKind};
+use super::super::position::Progress;
+use super::super::segment_file::Counters;
+use crate::disk::{File, SyncKind};
 use crate::error::Result;
 use crate::ids::Lsn;
 use crate::limits::SEGMENT_HEADER_BYTES;
@@ -27,46 +27,6 @@ pub(super) struct Port {
     /// How often the file has grown, and how many of these a full sync has covered.
     pub(super) grown: AtomicU64,
     pub(super) grown_synced: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-pub(in crate::log) struct Counters {
-    pub(super) syncs: AtomicU64,
-    pub(super) dir_syncs: AtomicU64,
-    pub(super) writes: AtomicU64,
-    pub(super) bytes_written: AtomicU64,
-    pub(super) record_bytes: AtomicU64,
-    pub(super) records: AtomicU64,
-    pub(super) rotations: AtomicU64,
-}
-
-/// Makes creations and renames of the log's files durable.
-pub(in crate::log) fn sync_dir(
-    storage: &Arc<dyn Storage>,
-    paths: &LogPaths,
-    counters: &Counters,
-) -> Result<()> {
-    if sabotage::on(Switch::SkipDirSync) {
-        return Ok(());
-    }
-    count(&counters.dir_syncs, 1);
-    storage.sync_dir(&paths.directory())
-}
-
-pub(super) fn count(counter: &AtomicU64, by: u64) {
-    counter.fetch_add(by, Ordering::Relaxed);
-}
-
-impl Counters {
-    pub(in crate::log) fn wrote(&self, bytes: u64) {
-        count(&self.writes, 1);
-        count(&self.bytes_written, bytes);
-    }
-
-    pub(in crate::log) fn sync(&self, file: &dyn File, kind: SyncKind) -> Result<()> {
-        count(&self.syncs, 1);
-        file.sync(kind)
-    }
 }
 
 impl Device for Port {

@@ -13,19 +13,19 @@
 //! successor starts and is synced before that, so only the newest can have a torn tail. Cost: an
 //! extension is a write of zeros, and makes the next sync a full one; a rotation is four syncs.
 
+use super::super::position::Position;
+use super::super::segment_file::{Counters, count, header_of, sync_dir, write_header, write_zeros};
 use super::super::segments::{LogPaths, Segment};
-use super::{Appender, Counters, LogConfig, LogWriter, Position, count, sync_dir};
+use super::{Appender, LogConfig, LogWriter};
 use crate::disk::{File, OpenMode, Storage, SyncKind};
 use crate::error::{Corrupt, Error, Place, Result};
-use crate::format::field::Crc;
-use crate::format::segment::{LOG_VERSION, SEGMENT_MAGIC, SegmentHeader};
+use crate::format::segment::SegmentHeader;
 use crate::ids::{FileUuid, Lsn};
 use crate::limits::SEGMENT_HEADER_BYTES;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
 
 const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;
-static ZEROS: [u8; 128 * 1024] = [0; 128 * 1024];
 /// A clean close gives preallocated space back when there is more of it than this.
 const SLACK_BYTES: u64 = 64 * 1024;
 
@@ -128,57 +128,6 @@ impl Space {
         });
         segments
     }
-}
-
-/// The sealed header of a segment that holds no copied records.
-pub(in crate::log) fn header_of(
-    uuid: FileUuid,
-    number: u64,
-    generation: u64,
-    start_lsn: Lsn,
-    previous_crc: u32,
-    capacity: u64,
-) -> SegmentHeader {
-    SegmentHeader {
-        magic: SEGMENT_MAGIC,
-        crc: Crc(0),
-        version: LOG_VERSION,
-        flags: 0,
-        uuid,
-        number,
-        generation,
-        start_lsn,
-        copied_through: start_lsn,
-        superseded: 0,
-        capacity,
-        previous_crc,
-        reserved: 0,
-        reserved2: 0,
-    }
-    .sealed()
-}
-
-fn write_header(file: &dyn File, header: &SegmentHeader, counters: &Counters) -> Result<()> {
-    let block = header.seal();
-    counters.wrote(block.len() as u64);
-    file.write_at(&block, 0)
-}
-
-/// Writes zeros, so that later writes there change no metadata.
-pub(in crate::log) fn write_zeros(
-    file: &dyn File,
-    from: u64,
-    to: u64,
-    counters: &Counters,
-) -> Result<()> {
-    let mut at = from;
-    while at < to {
-        let bytes = (to - at).min(ZEROS.len() as u64);
-        counters.wrote(bytes);
-        file.write_at(ZEROS.get(..bytes as usize).unwrap_or(&ZEROS), at)?;
-        at += bytes;
-    }
-    Ok(())
 }
 
 impl LogWriter {
