@@ -51,14 +51,36 @@ impl MetaJudgement {
     }
 }
 
+/// A writer that checkpoints faster than this reader looks makes it look again this often.
+const JUDGE_AGAIN_MAX: usize = 16;
+
 /// Judges the metas of a file as recovery does, reading both root pages.
 ///
-/// Never fails: what cannot be read counts as missing.
+/// Never fails: what cannot be read counts as missing. A slot that is found wanting while a writer
+/// overwrites it (its root may have been used again by then) is judged again as it is now.
 pub fn metas(source: &Source) -> MetaJudgement {
-    let read =
-        |page| source.read_page(PageId::new(page)).map(|page| page.bytes).unwrap_or_default();
-    let pages = [read(0), read(1)];
-    judge_pages([&pages[0], &pages[1]], &mut |meta| {
+    let mut slots = read_slots(source);
+    for _ in 0..JUDGE_AGAIN_MAX {
+        let judgement = judge_slots(source, &slots);
+        if judgement.slots.iter().all(|slot| slot.valid) {
+            return judgement;
+        }
+        let now = read_slots(source);
+        if now == slots {
+            return judgement;
+        }
+        slots = now;
+    }
+    judge_slots(source, &slots)
+}
+
+fn read_slots(source: &Source) -> [Vec<u8>; 2] {
+    [0, 1]
+        .map(|page| source.read_page(PageId::new(page)).map(|page| page.bytes).unwrap_or_default())
+}
+
+fn judge_slots(source: &Source, [a, b]: &[Vec<u8>; 2]) -> MetaJudgement {
+    judge_pages([a, b], &mut |meta| {
         let page = source
             .read_page(meta.root.page)
             .map_err(|error| Corrupt::page(meta.root.page, "META-9", "a readable root", error))?;
