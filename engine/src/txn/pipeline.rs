@@ -35,8 +35,12 @@ impl Chained {
     }
 }
 
-/// Most entries of [`Pipeline::ages`]; beyond, every second one is dropped.
+/// Most entries of [`Pipeline::ages`]; beyond, they are thinned out.
 const AGES_MAX: usize = 1024;
+/// Thinned out, an entry follows the one before it by at least this part of its age. So
+/// `AGE_PARTS * ln(T)` entries are left for ages from one unit of time to `T`: 700 from a microsecond
+/// to an hour.
+const AGE_PARTS: u32 = 32;
 
 /// The chain of states from the oldest kept to the newest chained, and the pages that only old ones
 /// use. One lock guards it all, because a checkpoint needs all of it as of one moment.
@@ -170,19 +174,32 @@ impl Pipeline {
         self.visible = next.snapshot;
         self.visible_position = next.position;
         if self.ages.len() >= AGES_MAX {
-            let mut index = 0;
-            self.ages.retain(|_| {
-                index += 1;
-                index % 2 == 0
-            });
+            self.thin_out_ages(now);
         }
         self.ages.push_back((before.txn_id, now));
     }
 
-    /// How long `state` has not been the newest any more, as far as is remembered.
+    /// Keeps the oldest entry, and of the others as many as tell any age well enough: the older, the
+    /// fewer.
+    fn thin_out_ages(&mut self, now: Duration) {
+        let mut last = None;
+        self.ages.retain(|&(_, since)| {
+            let apart = now.saturating_sub(since) / AGE_PARTS;
+            let keep = last.is_none_or(|last| since.saturating_sub(last) > apart);
+            last = if keep { Some(since) } else { last };
+            keep
+        });
+    }
+
+    /// How long `state` has not been the newest any more: never too short, and too long by a tenth
+    /// at most.
     pub(crate) fn age(&self, state: TxnId, now: Duration) -> Duration {
-        let index = self.ages.partition_point(|&(old, _)| old < state);
-        self.ages.get(index).map_or(Duration::ZERO, |&(_, since)| now.saturating_sub(since))
+        if state >= self.visible.txn_id {
+            return Duration::ZERO;
+        }
+        let behind = self.ages.partition_point(|&(old, _)| old <= state);
+        let since = self.ages.get(behind.saturating_sub(1)).map_or(now, |&(_, since)| since);
+        now.saturating_sub(since)
     }
 
     /// Takes over what was retired before this process, as a meta's rows tell it.
