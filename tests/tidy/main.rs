@@ -6,6 +6,7 @@
 //! `NORTHSTAR_BLESS=1 cargo test -p northstar-engine --test tidy` writes the generated tables of
 //! `spec/` anew.
 
+mod arrows;
 mod rules;
 mod source;
 mod sources;

@@ -301,7 +301,7 @@ fn without_a_terminal_it_prints() {
     let output = Command::new(BINARY).arg(&path).stdin(Stdio::null()).output().expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(output.status.success());
-    assert!(text.contains("pages, one character each"), "{text}");
+    assert!(text.contains("one cell = 1 page"), "{text}");
     assert!(!text.contains('\u{1b}'), "no escape sequence");
     // A dumb terminal is no terminal for this.
     let path = path.to_str().expect("a printable path");

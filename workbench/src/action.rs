@@ -3,7 +3,7 @@
 //! Keys, the `?` overlay, the `:` palette, the footer and the configuration all read this table. A
 //! screen says which of its actions work now; an action that does not is neither shown nor run.
 
-use crate::screens::ScreenId;
+use crate::screen_id::ScreenId;
 
 /// Where an action's keys work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +86,10 @@ actions! {
     NextProblem M, "move.next_problem", "next problem", ["]"], "To the next problem or undecoded gap.";
     PrevProblem M, "move.prev_problem", "previous problem", ["["], "To the previous problem or undecoded gap.";
 
-    MapMode S(Id::Map), "map.mode", "colour mode", ["m"], "What the cells show: kind, state, age, fill, checksum.";
+    MapMode S(Id::Map), "map.mode", "colour mode", ["m"], "What the cells show: kind, state, age, fill, sum, diff, pool.";
     MapOrphans S(Id::Map), "map.orphans", "orphans and double references", ["o"], "List the pages nothing refers to and the pages referred to twice.";
+    MapZoomOut S(Id::Map), "map.zoom_out", "zoom out", ["-", "z"], "One cell stands for four times as many pages.";
+    MapZoomIn S(Id::Map), "map.zoom_in", "zoom in", ["+", "=", "Z"], "One cell stands for a quarter of the pages, down to one.";
 
     PageNext S(Id::Page), "page.next", "next page", [">", "n"], "The page after this one in the file.";
     PagePrev S(Id::Page), "page.previous", "previous page", ["<", "N"], "The page before this one in the file.";
@@ -106,7 +108,12 @@ actions! {
     LogKey S(Id::Log), "log.key", "filter by key", ["/"], "Show only commits that touch a key with this prefix; empty shows all.";
     LogHistogram S(Id::Log), "log.histogram", "bytes per commit", ["i"], "Show how large the commits are.";
 
-    BenchRun S(Id::Bench), "bench.run", "run", ["enter", "r"], "Run the selected benchmark in a child process; Esc stops it.";
+    BenchRun S(Id::Bench), "bench.run", "run", ["enter", "r"], "Run the selected benchmark in child processes; Esc stops it.";
+    BenchPause S(Id::Bench), "bench.pause", "hold or go on", ["p", "space"], "Hold the run before its next repeat, or let it go on.";
+    BenchBaseline S(Id::Bench), "bench.baseline", "baseline…", ["b"], "Take a folder of results to compare with; an empty name takes none.";
+    BenchReplay S(Id::Bench), "bench.replay", "replay…", ["o"], "Show a stored events.jsonl; Left and Right step through it.";
+    BenchObserver S(Id::Bench), "bench.observer", "cost of watching", ["w"], "Run it in pairs, watched and unseen, and show what watching costs.";
+    BenchFilter S(Id::Bench), "bench.filter", "filter…", ["/"], "Show only benchmarks whose names have these letters.";
 
     LabKeepAll S(Id::Lab), "lab.keep_all", "all survive", ["a"], "Everything on its way to the disk got there.";
     LabLoseAll S(Id::Lab), "lab.lose_all", "none survive", ["z"], "Nothing on its way to the disk got there.";

@@ -1,7 +1,7 @@
 //! The command line of `northstar`.
 
 use crate::runtime::Crash;
-use crate::screens::ScreenId;
+use crate::screen_id::ScreenId;
 use crate::theme::Palette;
 use clap::Parser;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@
 //! taken: screen, movement, global. Remapping from the configuration replaces an action's keys.
 
 use crate::action::{ACTIONS, Act, Scope};
-use crate::screens::ScreenId;
+use crate::screen_id::ScreenId;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::fmt;
 

@@ -7,7 +7,7 @@ use northstar_workbench::cli::Cli;
 use northstar_workbench::config::{self, Config};
 use northstar_workbench::model::summary::Summary;
 use northstar_workbench::place::{At, Place, parse};
-use northstar_workbench::runtime::jobs::Pool;
+use northstar_workbench::runtime::pool::Pool;
 use northstar_workbench::runtime::{self, terminal};
 use northstar_workbench::svg::{Paper, render};
 use northstar_workbench::theme::{Look, Palette, palette_from_environment};

@@ -8,6 +8,7 @@ pub mod lab;
 pub mod lessons;
 pub mod log;
 pub mod metas;
+pub mod pagemap;
 pub mod pages;
 pub mod queue;
 pub mod referrers;

@@ -1,6 +1,6 @@
 //! Places: what a jump leads to, how a person writes one down, and the list of past jumps.
 
-use crate::screens::ScreenId;
+use crate::screen_id::ScreenId;
 use northstar_engine::printable::{Printable, unescape};
 use northstar_engine::{Lsn, PageId, TxnId};
 use std::fmt;

@@ -4,8 +4,8 @@
 //! printed come from the same state.
 
 use crate::app::{App, Cmd, Msg};
+use crate::job::{JobEvent, perform};
 use crate::keymap::Key;
-use crate::runtime::jobs::{JobEvent, perform};
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -86,7 +86,7 @@ pub fn characters(buffer: &Buffer) -> Vec<String> {
                 continue;
             }
             let symbol = buffer.cell((x, y)).map_or(" ", |cell| cell.symbol());
-            skip = crate::widgets::text::width(symbol).saturating_sub(1);
+            skip = crate::text::width(symbol).saturating_sub(1);
             line.push_str(symbol);
         }
         lines.push(line.trim_end().to_owned());

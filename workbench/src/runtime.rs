@@ -1,14 +1,12 @@
-//! The impure shell: terminal, input, signals, worker threads, clipboard, and the loop around
-//! [`crate::app`].
+//! The impure shell: terminal, input, signals, worker threads, and the loop around [`crate::app`].
 
-pub mod clipboard;
 pub mod events;
-pub mod jobs;
+pub mod pool;
 pub mod terminal;
 
 use crate::app::{App, Cmd, Msg, Quit};
-use jobs::Pool;
-use northstar_engine::printable::Printable;
+use crate::clipboard;
+use pool::Pool;
 use std::io;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -89,14 +87,4 @@ pub fn run(mut app: App, mut pool: Pool, mouse: bool, crash: Option<Crash>) -> i
             }
         }
     }
-}
-
-/// What a panic said, fit for a screen.
-pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without a message");
-    Printable::capped(text, 400).into_string()
 }

@@ -22,82 +22,17 @@ pub mod time;
 pub mod tree;
 
 use crate::action::Act;
+use crate::job::Job;
 use crate::model::summary::Summary;
 use crate::place::{At, Place};
-use crate::runtime::jobs::Job;
+pub use crate::screen_id::ScreenId;
 use crate::widgets::Painter;
 use northstar_engine::PageId;
 use northstar_engine::inspect::find::Survey;
 use serde_json::Value;
+use sheet::SheetScreen;
 use std::any::Any;
 use std::sync::Arc;
-
-macro_rules! screens {
-    ($( $id:ident, $name:literal, $what:literal; )*) => {
-        /// A screen's identity.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum ScreenId { $( #[doc = $what] $id, )* }
-
-        impl ScreenId {
-            /// All screens, in the order of the number keys.
-            pub const ALL: &[Self] = &[ $( Self::$id, )* ];
-
-            /// Its name: in the palette, in the breadcrumb, after `--screen`.
-            pub const fn name(self) -> &'static str {
-                match self { $( Self::$id => $name, )* }
-            }
-
-            /// What it shows, in a sentence.
-            pub const fn what(self) -> &'static str {
-                match self { $( Self::$id => $what, )* }
-            }
-        }
-    };
-}
-
-screens! {
-    Map, "map", "Every page of the file, one cell each: kind, state, age, fill, checksum.";
-    Page, "page", "One page: its bytes, what each of them means, and whether it is right.";
-    Tree, "tree", "The tree by levels, and a look-up step by step.";
-    Metas, "metas", "The two meta slots, recovery's rules, and which slot it would choose and why.";
-    Log, "log", "The commit log: records, what each did, and how it ends.";
-    Time, "time", "The states of the database, and what changed from one to the next.";
-    Rows, "rows", "The data: rows in key order, from any key, in any kept state.";
-    Lab, "lab", "The Crash Lab: cut the power at any disk operation and watch recovery.";
-    Lessons, "lessons", "Guided tours: anatomy, one commit, crashes, old states.";
-    Problems, "problems", "Everything that is wrong with the file, rule by rule.";
-    Overview, "overview", "The state of everything in one place.";
-    Space, "space", "What takes the space: pages by state, bytes by key prefix.";
-    Queue, "queue", "The task queue: tasks by type and state.";
-    Cartridges, "cartridges", "Cartridges beside the database: whole or not, fresh or behind.";
-    Bench, "bench", "Benchmarks, run in a child process and watched live.";
-}
-
-impl ScreenId {
-    /// The screen shown first.
-    pub const FIRST: Self = Self::Map;
-
-    /// The screen called `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|screen| screen.name() == name)
-    }
-
-    /// The screen of a number key, `1` to `9`, then `0`.
-    pub fn from_digit(digit: char) -> Option<Self> {
-        let digit = usize::try_from(digit.to_digit(10)?).ok()?;
-        Self::ALL.get(digit.checked_sub(1).unwrap_or(9)).copied()
-    }
-
-    /// The number key that shows it, where it has one.
-    pub fn digit(self) -> Option<char> {
-        let at = Self::ALL.iter().position(|screen| *screen == self)?;
-        match at {
-            0..=8 => char::from_digit(u32::try_from(at + 1).ok()?, 10),
-            9 => Some('0'),
-            _ => None,
-        }
-    }
-}
 
 /// What every screen may look at besides its own state.
 #[derive(Debug, Default)]
@@ -110,6 +45,8 @@ pub struct Context {
     pub reloads: u64,
     /// Indices of the lessons that were gone through.
     pub lessons_done: Vec<usize>,
+    /// Rises with every change of what is in here, so that a screen may keep what it made of it.
+    pub version: u64,
 }
 
 /// Something a screen wants done.
@@ -164,13 +101,21 @@ pub trait Component: Send {
     fn act(&mut self, act: Act, context: &Context) -> Vec<Effect>;
 
     /// Comes to the front, at a place or where it was.
-    fn show(&mut self, at: &At, context: &Context) -> Vec<Effect>;
+    fn show(&mut self, at: &At, context: &Context) -> Vec<Effect> {
+        let _ = (at, context);
+        Vec::new()
+    }
 
     /// Where it is, to come back to.
-    fn place(&self) -> At;
+    fn place(&self) -> At {
+        At::Here
+    }
 
     /// The file has changed, or a reload was asked for: load again what is shown.
-    fn reload(&mut self, context: &Context) -> Vec<Effect>;
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        let _ = context;
+        Vec::new()
+    }
 
     /// A job of `slot` is done, or has a part of its result.
     fn loaded(
@@ -178,10 +123,20 @@ pub trait Component: Send {
         slot: &'static str,
         data: Box<dyn Any + Send>,
         context: &Context,
-    ) -> Vec<Effect>;
+    ) -> Vec<Effect> {
+        let _ = (slot, data, context);
+        Vec::new()
+    }
 
     /// A job of `slot` failed.
-    fn failed(&mut self, slot: &'static str, why: &str);
+    fn failed(&mut self, slot: &'static str, why: &str) {
+        let _ = (slot, why);
+    }
+
+    /// The job of `slot` is being stopped, or the program ends: what only the screen can stop ends too.
+    fn stopping(&mut self, slot: &'static str) {
+        let _ = slot;
+    }
 
     /// The answer to a question it asked.
     fn answer(&mut self, question: &'static str, text: &str, context: &Context) -> Vec<Effect> {
@@ -236,10 +191,10 @@ pub fn make(id: ScreenId) -> Box<dyn Component> {
         ScreenId::Time => Box::<time::TimeScreen>::default(),
         ScreenId::Lab => Box::<lab::LabScreen>::default(),
         ScreenId::Lessons => Box::<lessons::LessonsScreen>::default(),
-        ScreenId::Overview => Box::<overview::OverviewScreen>::default(),
-        ScreenId::Space => Box::<space::SpaceScreen>::default(),
-        ScreenId::Queue => Box::<queue::QueueScreen>::default(),
-        ScreenId::Cartridges => Box::<cartridges::CartridgesScreen>::default(),
+        ScreenId::Overview => Box::<SheetScreen<overview::OverviewSheet>>::default(),
+        ScreenId::Space => Box::<SheetScreen<space::SpaceSheet>>::default(),
+        ScreenId::Queue => Box::<SheetScreen<queue::QueueSheet>>::default(),
+        ScreenId::Cartridges => Box::<SheetScreen<cartridges::CartridgesSheet>>::default(),
         ScreenId::Bench => Box::<bench::BenchScreen>::default(),
     }
 }

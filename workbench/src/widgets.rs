@@ -2,8 +2,9 @@
 
 pub mod bar;
 pub mod hexgrid;
+pub mod histogram;
 pub mod list;
 pub mod painter;
-pub mod text;
 
+pub use crate::text;
 pub use painter::Painter;

@@ -1,9 +1,9 @@
 //! The frame around every screen: file line, breadcrumb, footer; and the overlays on top.
 
 use super::App;
+use crate::job::Owner;
 use crate::keymap::short;
-use crate::runtime::jobs::Owner;
-use crate::screens::ScreenId;
+use crate::screen_id::ScreenId;
 use crate::theme::Role;
 use crate::widgets::{Painter, bar::bar, text};
 use ratatui::buffer::Buffer;

@@ -1,10 +1,12 @@
 //! Update scripts: keys in, state and frames out; and frames of every size on every kind of file.
 
 use super::*;
+use crate::action::{ACTIONS, Act, Scope};
+use crate::job::JobEvent;
 use crate::print;
 use crate::theme::Palette;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A directory with a file of these bytes.
 fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
@@ -66,7 +68,7 @@ fn every_screen_draws_any_file_at_any_size() {
             assert_eq!(json["screen"], screen.name(), "{name}: {} has a JSON form", screen.name());
             // Every action that says it works may be used.
             // (Not those that run for seconds or start processes: they have tests of their own.)
-            let long = [Act::LabRandom, Act::BenchRun];
+            let long = [Act::LabRandom, Act::BenchRun, Act::BenchObserver];
             let rows = ACTIONS.iter().filter(|row| row.scope != Scope::Global);
             for row in rows.filter(|row| !long.contains(&row.act)) {
                 if app.works(row.act) {

@@ -5,7 +5,7 @@ use super::menu::list_act;
 use super::prompt::Line;
 use crate::action::{Act, Scope};
 use crate::keymap::Key;
-use crate::screens::ScreenId;
+use crate::screen_id::ScreenId;
 use crate::theme::Role;
 use crate::widgets::{Painter, list::Cursor, text};
 use ratatui::crossterm::event::KeyCode;

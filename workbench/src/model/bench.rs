@@ -1,17 +1,28 @@
-//! Benchmarks: the catalog, and a run whose events are passed on. The work is done in a child process
-//! by the runner of `northstar_bench`; this program is its own worker.
+//! Benchmarks: the catalog, a run in a child process, what it looks like while it goes on, and how it
+//! compares.
+//!
+//! Everything that measures is `northstar_bench`; the work is done by its runner in processes of their
+//! own (this program is its own worker). Here is only what a screen needs to show.
 
-use crate::runtime::jobs::{Data, Desk, Job};
-use northstar_bench::events::Event;
+mod baseline;
+mod live;
+mod observer;
+mod outcome;
+mod replay;
+mod run;
+
+pub use baseline::{Axis, Baseline, LoadBaseline};
+pub use live::{Live, Repeat, Stall};
+pub use observer::{MeasureObserver, ObserverCost, PAIRS};
+pub use outcome::{Figure, Outcome};
+pub use replay::{LoadEvents, Recording};
+pub use run::{REPEATS, RunBench, Told};
+
 use northstar_bench::plan::{Plan, Request};
 use northstar_bench::profile::Profile;
-use northstar_bench::runner::{Control, Settings, run};
-
-/// Repeats of a run from the screen: enough for a spread, short enough to watch.
-pub const REPEATS: u32 = 3;
 
 /// One benchmark of the catalog.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct BenchEntry {
     /// `suite/name`.
     pub id: &'static str,
@@ -29,44 +40,15 @@ pub fn catalog() -> Vec<BenchEntry> {
         .collect()
 }
 
-/// The end of a run.
-#[derive(Debug)]
-pub struct RunEnded;
-
-/// Runs one benchmark at the size of the `ci` profile.
-#[derive(Debug)]
-pub struct RunBench {
-    /// Its id.
-    pub id: &'static str,
-}
-
-impl Job for RunBench {
-    fn name(&self) -> String {
-        format!("bench {}", self.id)
-    }
-
-    fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
-        let folder = tempfile::Builder::new()
-            .prefix("northstar-bench-")
-            .tempdir()
-            .map_err(|error| error.to_string())?;
-        let request = Request {
-            filters: vec![self.id.to_owned()],
-            repeats: Some(REPEATS),
-            ..Request::new(Profile::Ci)
-        };
-        let plan = Plan::new(&request).map_err(|error| error.to_string())?;
-        let settings =
-            Settings::new(folder.path().join("results")).map_err(|error| error.to_string())?;
-        let control = Control::default();
-        let stop = control.clone();
-        let mut watch = |event: &Event| {
-            desk.part(Box::new(event.clone()));
-            if !desk.wanted() {
-                stop.cancel();
-            }
-        };
-        run(&plan, &settings, &control, &mut watch).map_err(|error| error.to_string())?;
-        Ok(Box::new(RunEnded))
-    }
+/// The plan of one benchmark at the size of the `ci` profile. A filter finds parts of names, so what it
+/// found besides is left out.
+fn plan(id: &str, repeats: u32) -> Result<Plan, String> {
+    let request = Request {
+        filters: vec![id.to_owned()],
+        repeats: Some(repeats),
+        ..Request::new(Profile::Ci)
+    };
+    let mut plan = Plan::new(&request).map_err(|error| error.to_string())?;
+    plan.benches.retain(|bench| bench.identity.bench == id);
+    Ok(plan)
 }

@@ -1,6 +1,6 @@
 //! Cartridges beside a database: found by their magic, each verified whole.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::cartridge::{CARTRIDGE_MAGIC, Cartridge};
 use northstar_engine::printable::Printable;
 use northstar_engine::{FileUuid, TxnId};

@@ -4,7 +4,7 @@
 //! what survived, the disk as it then is gets opened by the real recovery, and what comes out is held
 //! against what had been acknowledged. Everything is seeded: the same case is the same case again.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::disk::Entropy;
 use northstar_engine::disk::clock::ManualClock;
 use northstar_engine::disk::entropy::SeededEntropy;

@@ -2,7 +2,7 @@
 //! reached, an action used, a state that a screen confirms.
 
 use crate::action::Act;
-use crate::screens::ScreenId;
+use crate::screen_id::ScreenId;
 
 /// What ends a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

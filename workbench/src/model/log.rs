@@ -1,6 +1,6 @@
 //! The commit log: segments, records in batches, one record taken apart, records that touch a key.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::format::log_record::RecordType;
 use northstar_engine::inspect::log::{
     LogView, OpView, RecordDetail, RecordView, Tail, record, records, segments,

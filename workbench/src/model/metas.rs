@@ -1,6 +1,6 @@
 //! The metas once more, with a slot torn in memory: what would recovery do?
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::PageId;
 use northstar_engine::format::page::check_root;
 use northstar_engine::inspect::{MetaJudgement, judge_pages};

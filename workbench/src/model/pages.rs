@@ -1,6 +1,6 @@
 //! Pages: a few words about each for the map, and one page taken apart for the inspector.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::PageId;
 use northstar_engine::inspect::find::{PageSummary, SummaryDepth, summaries};
 use northstar_engine::inspect::{self, PageView};

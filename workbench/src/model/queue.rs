@@ -1,6 +1,6 @@
 //! The task queue as its rows stand in the pages: read without the engine, so on any file.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::inspect::tree::{Root, RowItem, rows};
 use northstar_engine::queue::key::Layout;
 use northstar_engine::queue::{DEFAULT_PREFIX, Task};

@@ -1,9 +1,9 @@
 //! Who points to a page: every page is read and its references are looked at.
 
+use crate::job::{Data, Desk, Job};
 use crate::place::{At, Place};
-use crate::runtime::jobs::{Data, Desk, Job};
-use crate::screens::ScreenId;
-use crate::widgets::text;
+use crate::screen_id::ScreenId;
+use crate::text;
 use northstar_engine::PageId;
 use northstar_engine::inspect::find::{Referrer, ReferrerKind, path_to, referrers};
 use northstar_engine::inspect::metas;

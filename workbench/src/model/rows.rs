@@ -1,6 +1,6 @@
 //! Rows by window, forwards and backwards from a key.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::inspect::tree::{Root, Rows, rows, rows_before};
 
 /// Where a window of rows goes.

@@ -1,6 +1,6 @@
 //! What takes the space: bytes of keys and values by the first part of the key.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::inspect::tree::{Root, RowItem, rows};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The file as a whole: what line 1 of every screen says, and how a change is noticed.
 
-use crate::runtime::jobs::{Data, Desk, Job};
-use crate::widgets::text;
+use crate::job::{Data, Desk, Job};
+use crate::text;
 use northstar_engine::inspect::{self, FileKind, MetaJudgement};
 use northstar_engine::printable::Printable;
 use northstar_engine::{FileUuid, Lsn, TxnId};

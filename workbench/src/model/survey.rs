@@ -1,6 +1,6 @@
 //! The check of everything: what is reachable, what is free, what is wrong.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::inspect::find::Survey;
 use northstar_engine::inspect::{Severity, check_with_survey};
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! Both trees are walked side by side, and a subtree with the same pointer is skipped whole: the cost
 //! follows the change. A page that was used again since is a hole, and the answer says it is partial.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::Pointer;
 use northstar_engine::inspect::Source;
 use northstar_engine::inspect::tree::{Entry, NodeView, Root, node};

@@ -1,6 +1,6 @@
 //! Nodes by level, and a look-up with every comparison.
 
-use crate::runtime::jobs::{Data, Desk, Job};
+use crate::job::{Data, Desk, Job};
 use northstar_engine::Pointer;
 use northstar_engine::inspect::Source;
 use northstar_engine::inspect::tree::{LookupStep, NodeView, Root, lookup, node};

@@ -156,7 +156,7 @@ pub fn install_panic_hook() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let thread = std::thread::current();
-        if thread.name().is_some_and(|name| name.starts_with(super::jobs::WORKER_NAME)) {
+        if thread.name().is_some_and(|name| name.starts_with(super::pool::WORKER_NAME)) {
             return;
         }
         restore();

@@ -1,169 +1,134 @@
-//! Benchmarks, run in a child process and watched live. Esc kills the worker; what crashes there is a
-//! result here.
+//! Benchmarks: the list, a run in a child process watched live or replayed, and how it compares.
+//!
+//! The screen draws what `model::bench` tells; it knows nothing of running a benchmark. Esc kills the
+//! worker; what crashes there is a result here. On narrow terminals the list and the run are two
+//! panes that Tab changes.
+
+mod draw;
+mod figures;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::model::bench::{BenchEntry, REPEATS, RunBench, catalog};
+use crate::fuzzy;
+use crate::model::bench::{
+    Axis, Baseline, BenchEntry, Live, LoadBaseline, LoadEvents, MeasureObserver, ObserverCost,
+    Outcome, PAIRS, Recording, RunBench, Told, catalog,
+};
 use crate::place::At;
-use crate::theme::Role;
-use crate::widgets::bar::{spark, squeeze};
+use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
-use crate::widgets::{Painter, text};
-use northstar_bench::events::{Event, Phase, Sample, What};
+use northstar_bench::runner::Control;
 use serde_json::{Value, json};
 use std::any::Any;
+use std::path::PathBuf;
 
 const RUN: &str = "run";
-/// Samples kept for the throughput line.
-const SAMPLES_MAX: usize = 2000;
+const OBSERVER: &str = "observer";
+const BASELINE: &str = "baseline";
+const REPLAY: &str = "replay";
+const FILTER: &str = "filter";
+/// The baseline that a checkout of this repository has.
+const BASELINE_COMMITTED: &str = "bench/baselines/ci";
 
-/// A repeat that is done.
+/// Which pane has the keys, and is shown where there is room for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pane {
+    #[default]
+    List,
+    Run,
+}
+
+/// What is going on in a child process.
 #[derive(Clone, Debug)]
-struct Repeat {
-    params: String,
-    number: u32,
-    result: Result<(f64, u64, u64, Option<u64>), String>,
+struct Going {
+    id: &'static str,
+    slot: &'static str,
+    control: Control,
 }
 
 /// The screen.
 #[derive(Debug, Default)]
 pub struct BenchScreen {
     entries: Vec<BenchEntry>,
+    filter: String,
+    /// Indices of the entries that pass the filter.
+    found: Vec<usize>,
     cursor: Cursor,
-    running: Option<&'static str>,
-    phase: Option<Phase>,
-    params: String,
-    throughput: Vec<u64>,
-    last: Option<Sample>,
-    repeats: Vec<Repeat>,
-    machine: String,
-    ended: Option<String>,
-}
-
-const fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Setup => "setup (not timed)",
-        Phase::WarmUp => "warm-up (not counted)",
-        Phase::Measure => "measuring",
-        Phase::Verify => "verifying the result",
-    }
-}
-
-fn nanos(ns: u64) -> String {
-    match ns {
-        0..10_000 => format!("{ns} ns"),
-        10_000..10_000_000 => format!("{:.1} us", ns as f64 / 1e3),
-        10_000_000..10_000_000_000 => format!("{:.1} ms", ns as f64 / 1e6),
-        _ => format!("{:.1} s", ns as f64 / 1e9),
-    }
-}
-
-fn rate(per_second: f64) -> String {
-    match per_second {
-        r if r >= 1e6 => format!("{:.2} M/s", r / 1e6),
-        r if r >= 1e4 => format!("{:.1} k/s", r / 1e3),
-        r => format!("{r:.0} /s"),
-    }
+    pane: Pane,
+    going: Option<Going>,
+    /// The benchmark that `live` shows.
+    shown: Option<String>,
+    live: Live,
+    recording: Option<Recording>,
+    baseline: Option<Baseline>,
+    /// What the selected benchmark has in common with the baseline.
+    axes: Vec<Axis>,
+    outcome: Option<Outcome>,
+    cost: Option<ObserverCost>,
+    error: Option<String>,
 }
 
 impl BenchScreen {
-    fn take(&mut self, event: Event) {
-        match event.what {
-            What::RunStarted { machine, .. } => self.machine = machine,
-            What::RepeatStarted { subject, .. } => {
-                self.params = subject.params;
-                self.throughput.clear();
-                self.last = None;
-            }
-            What::Phase { phase, .. } => self.phase = Some(phase),
-            What::Sample { sample, .. } => {
-                if self.throughput.len() < SAMPLES_MAX {
-                    self.throughput.push(sample.ops_per_second as u64);
-                }
-                self.last = Some(sample);
-            }
-            What::RepeatDone { subject, ops_per_second, p50_ns, p99_ns, syncs, .. } => {
-                self.repeats.push(Repeat {
-                    params: subject.params,
-                    number: subject.repeat,
-                    result: Ok((ops_per_second, p50_ns, p99_ns, syncs)),
-                });
-            }
-            What::RepeatFailed { subject, reason } => self.repeats.push(Repeat {
-                params: subject.params,
-                number: subject.repeat,
-                result: Err(reason),
-            }),
-            What::RunDone { state, done, failed } => {
-                self.phase = None;
-                self.ended = Some(format!("{state:?}: {done} repeats done, {failed} failed"));
-            }
-            _ => {}
-        }
+    fn selected(&self) -> Option<&BenchEntry> {
+        self.found.get(self.cursor.at).and_then(|at| self.entries.get(*at))
     }
 
-    fn repeat_line(repeat: &Repeat) -> (Role, String) {
-        let Repeat { params, number, result } = repeat;
-        match result {
-            Ok((per_second, p50, p99, syncs)) => {
-                let syncs = syncs.map(|syncs| format!("  syncs {syncs}")).unwrap_or_default();
-                let line = format!(
-                    "#{number} {params}  {}  p50 {}  p99 {}{syncs}",
-                    rate(*per_second),
-                    nanos(*p50),
-                    nanos(*p99)
-                );
-                (Role::Text, line)
-            }
-            Err(why) => (Role::Bad, format!("#{number} {params}  ✗ {why}")),
-        }
+    fn search(&mut self) {
+        let entries = self.entries.iter().enumerate();
+        self.found = entries
+            .filter(|(_, entry)| fuzzy::score(&self.filter, entry.id).is_some())
+            .map(|(at, _)| at)
+            .collect();
+        self.cursor = Cursor::default();
+        self.check();
     }
 
-    fn draw_live(&self, painter: &mut Painter<'_>) {
-        let width = usize::from(painter.width());
-        let Some(id) = self.running else {
-            let hint =
-                format!("Enter runs it: {REPEATS} repeats at the ci profile, in a child process.");
-            for (y, line) in (0_u16..).zip(text::wrap(&hint, width)) {
-                painter.put(0, y, &line, Role::Dim);
-            }
-            return;
+    /// Compares the selected benchmark with the baseline, before anything is run.
+    fn check(&mut self) {
+        self.axes = match (&self.baseline, self.selected()) {
+            (Some(baseline), Some(entry)) => baseline.check(entry.id),
+            _ => Vec::new(),
         };
-        let mut lines: Vec<(Role, String)> = Vec::new();
-        lines.push((Role::Title, format!("{id}  {}", self.params)));
-        lines.push((Role::Dim, self.machine.clone()));
-        match (&self.ended, self.phase) {
-            (Some(ended), _) => lines.push((Role::Accent, ended.clone())),
-            (None, Some(phase)) => lines.push((Role::Accent, phase_name(phase).to_owned())),
-            (None, None) => lines.push((Role::Accent, "starting the worker…".to_owned())),
+    }
+
+    fn start(&mut self, slot: &'static str) -> Vec<Effect> {
+        let Some(id) = self.selected().map(|entry| entry.id) else { return Vec::new() };
+        self.stop();
+        let control = Control::default();
+        self.going = Some(Going { id, slot, control: control.clone() });
+        self.shown = Some(id.to_owned());
+        self.live = Live::default();
+        (self.recording, self.outcome, self.error) = (None, None, None);
+        self.pane = Pane::Run;
+        if slot == OBSERVER {
+            self.cost = None;
+            return vec![Effect::Run(OBSERVER, Box::new(MeasureObserver { id, control }))];
         }
-        if let Some(sample) = &self.last {
-            let figures = squeeze(&self.throughput, width.saturating_sub(22).max(1));
-            let now = rate(sample.ops_per_second);
-            lines.push((Role::Text, format!("throughput {now:>10} {}", spark(&figures))));
-            lines.push((
-                Role::Text,
-                format!(
-                    "p50 {}  p95 {}  p99 {}  p99.9 {}  max {}",
-                    nanos(sample.p50_ns),
-                    nanos(sample.p95_ns),
-                    nanos(sample.p99_ns),
-                    nanos(sample.p999_ns),
-                    nanos(sample.max_ns)
-                ),
-            ));
-            let bars: Vec<u64> = sample.bars.iter().map(|(_, count)| *count).collect();
-            if let (Some((low, _)), Some((high, _))) = (sample.bars.first(), sample.bars.last()) {
-                let shape = spark(&squeeze(&bars, width.saturating_sub(30).max(1)));
-                let line = format!("latency {} {shape} {}", nanos(*low), nanos(*high));
-                lines.push((Role::Heat(5), line));
+        let baseline = self.baseline.clone();
+        vec![Effect::Run(RUN, Box::new(RunBench { id, control, baseline }))]
+    }
+
+    fn stop(&mut self) {
+        if let Some(going) = self.going.take() {
+            going.control.cancel();
+        }
+    }
+
+    fn ask(question: &'static str, title: &str, text: &str) -> Vec<Effect> {
+        vec![Effect::Ask { question, title: title.to_owned(), text: text.to_owned() }]
+    }
+
+    fn replay(&mut self, act: Act) -> bool {
+        let Some(recording) = &mut self.recording else { return false };
+        match act {
+            Act::Left | Act::Right => recording.step(act == Act::Right),
+            Act::PageUp | Act::PageDown if self.pane == Pane::Run => {
+                recording.leap(act == Act::PageDown);
             }
+            _ => return false,
         }
-        lines.push((Role::Text, String::new()));
-        lines.extend(self.repeats.iter().map(Self::repeat_line));
-        for (y, (role, line)) in (0_u16..).zip(&lines) {
-            painter.put(0, y, &text::cut(line, width), *role);
-        }
+        self.live = recording.live();
+        true
     }
 }
 
@@ -174,117 +139,185 @@ impl Component for BenchScreen {
 
     fn works(&self, _: &Context) -> Vec<Act> {
         let mut works = Vec::new();
-        if !self.entries.is_empty() {
-            works.push(Act::BenchRun);
-            works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
+        if self.going.is_some() {
+            works.push(Act::BenchPause);
         }
+        if self.recording.is_some() {
+            works.extend([Act::Left, Act::Right]);
+        }
+        if self.selected().is_some() {
+            works.extend([Act::BenchRun, Act::BenchObserver]);
+        }
+        works.extend([Act::BenchBaseline, Act::BenchReplay, Act::BenchFilter, Act::NextPane]);
+        works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         works
     }
 
     fn act(&mut self, act: Act, _: &Context) -> Vec<Effect> {
-        if act == Act::BenchRun {
-            let Some(id) = self.entries.get(self.cursor.at).map(|entry| entry.id) else {
-                return Vec::new();
-            };
-            let entries = std::mem::take(&mut self.entries);
-            let cursor = self.cursor.clone();
-            *self = Self { entries, cursor, running: Some(id), ..Self::default() };
-            return vec![Effect::Run(RUN, Box::new(RunBench { id }))];
+        match act {
+            Act::BenchRun => self.start(RUN),
+            Act::BenchObserver => self.start(OBSERVER),
+            Act::BenchPause => {
+                let Some(going) = &self.going else { return Vec::new() };
+                let paused = !going.control.is_paused();
+                going.control.set_paused(paused);
+                let say = match paused {
+                    true => "held before the next repeat; the one at work is not disturbed",
+                    false => "going on",
+                };
+                vec![Effect::Say(say.to_owned())]
+            }
+            Act::BenchBaseline => {
+                Self::ask(BASELINE, "compare with the results in folder", BASELINE_COMMITTED)
+            }
+            Act::BenchReplay => Self::ask(REPLAY, "replay events.jsonl, or its folder", ""),
+            Act::BenchFilter => Self::ask(FILTER, "only benchmarks with the letters", &self.filter),
+            Act::NextPane => {
+                self.pane = if self.pane == Pane::List { Pane::Run } else { Pane::List };
+                Vec::new()
+            }
+            act if self.replay(act) => Vec::new(),
+            act => {
+                self.pane = Pane::List;
+                self.cursor.go(act, self.found.len());
+                self.check();
+                Vec::new()
+            }
         }
-        self.cursor.go(act, self.entries.len());
-        Vec::new()
     }
 
     fn show(&mut self, _: &At, _: &Context) -> Vec<Effect> {
         if self.entries.is_empty() {
             self.entries = catalog();
+            self.search();
         }
         Vec::new()
     }
 
-    fn place(&self) -> At {
-        At::Here
-    }
-
-    fn reload(&mut self, _: &Context) -> Vec<Effect> {
-        Vec::new()
-    }
-
-    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
-        if let Ok(event) = data.downcast::<Event>() {
-            self.take(*event);
+    fn loaded(
+        &mut self,
+        slot: &'static str,
+        data: Box<dyn Any + Send>,
+        _: &Context,
+    ) -> Vec<Effect> {
+        match slot {
+            BASELINE => {
+                self.baseline = data.downcast::<Baseline>().ok().map(|baseline| *baseline);
+                self.check();
+            }
+            REPLAY => {
+                if let Ok(recording) = data.downcast::<Recording>() {
+                    self.live = recording.live();
+                    self.shown = self.live.subject.as_ref().map(|subject| subject.bench.clone());
+                    (self.outcome, self.pane) = (None, Pane::Run);
+                    self.recording = Some(*recording);
+                }
+            }
+            _ => match data.downcast::<Told>() {
+                Ok(told) => match *told {
+                    Told::Event(event) => self.live.take(*event),
+                    Told::Ended(outcome) => {
+                        self.outcome = Some(*outcome);
+                        self.going = None;
+                    }
+                },
+                Err(data) => {
+                    if let Ok(cost) = data.downcast::<ObserverCost>() {
+                        if cost.pairs.len() >= PAIRS {
+                            self.going = None;
+                        }
+                        self.cost = Some(*cost);
+                    }
+                }
+            },
         }
         Vec::new()
     }
 
-    fn failed(&mut self, _: &'static str, why: &str) {
-        self.ended = Some(why.to_owned());
+    fn failed(&mut self, slot: &'static str, why: &str) {
+        if self.going.as_ref().is_some_and(|going| going.slot == slot) {
+            self.going = None;
+        }
+        self.error = Some(why.to_owned());
     }
 
-    fn click(&mut self, _: u16, y: u16, _: bool, _: &Context) -> Vec<Effect> {
-        if let Some(at) = self.cursor.row_at(usize::from(y), self.entries.len()) {
-            self.cursor.select(at, self.entries.len());
+    fn stopping(&mut self, slot: &'static str) {
+        if self.going.as_ref().is_some_and(|going| going.slot == slot) {
+            self.stop();
         }
-        Vec::new()
+    }
+
+    fn answer(&mut self, question: &'static str, text: &str, _: &Context) -> Vec<Effect> {
+        let path = PathBuf::from(text.trim());
+        self.error = None;
+        match question {
+            FILTER => {
+                self.filter = text.trim().to_owned();
+                self.search();
+                self.pane = Pane::List;
+                Vec::new()
+            }
+            BASELINE if text.trim().is_empty() => {
+                self.baseline = None;
+                self.check();
+                Vec::new()
+            }
+            BASELINE => vec![Effect::Run(BASELINE, Box::new(LoadBaseline { path }))],
+            REPLAY if self.going.is_some() => {
+                vec![Effect::Say("a run is going on; Esc stops it".to_owned())]
+            }
+            REPLAY if !text.trim().is_empty() => {
+                vec![Effect::Run(REPLAY, Box::new(LoadEvents { path }))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
+        let row = y.checked_sub(1).map(usize::from);
+        if let Some(at) = row.and_then(|y| self.cursor.row_at(y, self.found.len())) {
+            self.cursor.select(at, self.found.len());
+            self.check();
+        }
+        if again { self.act(Act::BenchRun, context) } else { Vec::new() }
+    }
+
+    fn copy(&self, _: &Context) -> Option<(String, String)> {
+        let id = self.selected()?.id;
+        let command = format!("northstar-headless bench run {id} --profile ci --out results");
+        Some(("the command that runs it".to_owned(), command))
     }
 
     fn draw(&self, painter: &mut Painter<'_>, _: &Context) {
-        let (width, height) = (painter.width(), painter.height());
-        let wide = width >= 90;
-        let list_width = if wide { 40 } else { width };
-        let list_height = if wide { height } else { height / 2 };
-        let window = self.cursor.window(self.entries.len(), usize::from(list_height));
-        for (y, at) in (0_u16..).zip(window) {
-            let Some(entry) = self.entries.get(at) else { break };
-            let mut list = painter.part(0, y, list_width, 1);
-            let mark = if self.running == Some(entry.id) { "●" } else { " " };
-            list.put(1, 0, mark, Role::Accent);
-            list.put(3, 0, entry.id, Role::Text);
-            if at == self.cursor.at {
-                list.mark(0, 0, list_width, 1, Role::Selected);
-                list.put(0, 0, "▌", Role::Selected);
-            }
-        }
-        let (x, top) = if wide { (list_width + 1, 0) } else { (1, list_height + 1) };
-        let mut right =
-            painter.part(x, top, width.saturating_sub(x + 1), height.saturating_sub(top));
-        let why = self.entries.get(self.cursor.at).map_or("", |entry| entry.why);
-        let lines = text::wrap(why, usize::from(right.width()));
-        let mut y = 0;
-        for line in lines.iter().take(3) {
-            right.put(0, y, line, Role::Dim);
-            y += 1;
-        }
-        let (w, h) = (right.width(), right.height());
-        self.draw_live(&mut right.part(0, y + 1, w, h.saturating_sub(y + 1)));
+        self.draw_all(painter);
     }
 
     fn text(&self, _: &Context) -> Vec<String> {
+        let found = self.found.iter().filter_map(|at| self.entries.get(*at));
         let mut lines: Vec<String> =
-            self.entries.iter().map(|entry| format!("{:<36} {}", entry.id, entry.why)).collect();
-        lines.extend(self.repeats.iter().map(|repeat| Self::repeat_line(repeat).1));
-        lines.extend(self.ended.clone());
+            found.map(|entry| format!("{:<40} {}", entry.id, entry.why)).collect();
+        if self.shown.is_some() {
+            lines.push(String::new());
+            lines.extend(self.run_lines(100).into_iter().map(|line| {
+                let text: String = line.iter().map(|(_, piece)| piece.as_str()).collect();
+                text.trim_end().to_owned()
+            }));
+        }
         lines
     }
 
     fn json(&self, _: &Context) -> Value {
-        let repeats: Vec<Value> = self
-            .repeats
-            .iter()
-            .map(|repeat| match &repeat.result {
-                Ok((ops_per_second, p50_ns, p99_ns, syncs)) => json!({
-                    "params": repeat.params,
-                    "repeat": repeat.number,
-                    "ops_per_second": ops_per_second,
-                    "p50_ns": p50_ns,
-                    "p99_ns": p99_ns,
-                    "syncs": syncs,
-                }),
-                Err(why) => {
-                    json!({ "params": repeat.params, "repeat": repeat.number, "failed": why })
-                }
-            })
-            .collect();
-        json!({ "screen": "bench", "catalog": self.entries, "repeats": repeats })
+        json!({
+            "screen": "bench",
+            "catalog": self.entries,
+            "bench": self.shown,
+            "machine": self.live.machine,
+            "repeats": self.live.repeats,
+            "ended": self.live.ended,
+            "comparable": self.axes,
+            "outcome": self.outcome,
+            "observer_cost": self.cost,
+            "observer_cost_percent": self.cost.as_ref().and_then(ObserverCost::percent),
+        })
     }
 }

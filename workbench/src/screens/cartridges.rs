@@ -1,27 +1,46 @@
 //! Cartridges beside the database: what they answer, for which state, and whether they are whole.
 
-use super::sheet::{Line, Sheet};
-use super::{Component, Context, Effect, ScreenId};
-use crate::action::Act;
+use super::sheet::{Line, SheetContent};
+use super::{Context, Effect, ScreenId};
 use crate::model::cartridges::{CartridgeView, Cartridges, FindCartridges};
 use crate::place::{At, Place};
+use crate::text;
 use crate::theme::Role;
-use crate::widgets::{Painter, text};
 use northstar_engine::printable::Printable;
 use serde_json::{Value, json};
 use std::any::Any;
 
 const FIND: &str = "find";
 
-/// The screen.
+/// What the screen shows.
 #[derive(Debug, Default)]
-pub struct CartridgesScreen {
-    sheet: Sheet,
+pub struct CartridgesSheet {
     found: Option<Vec<CartridgeView>>,
     error: Option<String>,
 }
 
-impl CartridgesScreen {
+impl SheetContent for CartridgesSheet {
+    const ID: ScreenId = ScreenId::Cartridges;
+
+    fn show(&mut self, context: &Context) -> Vec<Effect> {
+        if self.found.is_none() { self.reload(context) } else { Vec::new() }
+    }
+
+    fn reload(&mut self, _: &Context) -> Vec<Effect> {
+        vec![Effect::Run(FIND, Box::new(FindCartridges))]
+    }
+
+    fn loaded(&mut self, data: Box<dyn Any + Send>) {
+        if let Ok(found) = data.downcast::<Cartridges>() {
+            self.found = Some(found.0);
+            self.error = None;
+        }
+    }
+
+    fn failed(&mut self, why: &str) {
+        self.error = Some(why.to_owned());
+    }
+
     fn lines(&self, context: &Context) -> Vec<Line> {
         let Some(found) = &self.found else {
             let why = self.error.as_deref().unwrap_or("looking beside the database…");
@@ -69,58 +88,6 @@ impl CartridgesScreen {
             }
         }
         lines
-    }
-}
-
-impl Component for CartridgesScreen {
-    fn id(&self) -> ScreenId {
-        ScreenId::Cartridges
-    }
-
-    fn works(&self, context: &Context) -> Vec<Act> {
-        self.sheet.works(&self.lines(context))
-    }
-
-    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
-        let lines = self.lines(context);
-        self.sheet.act(act, &lines)
-    }
-
-    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
-        if self.found.is_none() { self.reload(context) } else { Vec::new() }
-    }
-
-    fn place(&self) -> At {
-        At::Here
-    }
-
-    fn reload(&mut self, _: &Context) -> Vec<Effect> {
-        vec![Effect::Run(FIND, Box::new(FindCartridges))]
-    }
-
-    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
-        if let Ok(found) = data.downcast::<Cartridges>() {
-            self.found = Some(found.0);
-            self.error = None;
-        }
-        Vec::new()
-    }
-
-    fn failed(&mut self, _: &'static str, why: &str) {
-        self.error = Some(why.to_owned());
-    }
-
-    fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
-        let lines = self.lines(context);
-        self.sheet.click(y, again, &lines)
-    }
-
-    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
-        self.sheet.draw(painter, &self.lines(context));
-    }
-
-    fn text(&self, context: &Context) -> Vec<String> {
-        self.lines(context).iter().map(Line::plain).collect()
     }
 
     fn json(&self, _: &Context) -> Value {

@@ -2,14 +2,13 @@
 //!
 //! Shows the pages' state, as every screen does; commits that only the log holds are not in it yet.
 
-use super::sheet::{Line, Sheet};
+use super::sheet::{Line, SheetContent};
 use super::tree::chosen_root;
-use super::{Component, Context, Effect, ScreenId};
-use crate::action::Act;
+use super::{Context, Effect, ScreenId};
 use crate::model::queue::{LoadQueue, QueueView};
 use crate::place::{At, Place};
+use crate::text;
 use crate::theme::Role;
-use crate::widgets::{Painter, text};
 use northstar_engine::printable::Printable;
 use northstar_engine::queue::State;
 use serde_json::{Value, json};
@@ -17,10 +16,9 @@ use std::any::Any;
 
 const QUEUE: &str = "queue";
 
-/// The screen.
+/// What the screen shows.
 #[derive(Debug, Default)]
-pub struct QueueScreen {
-    sheet: Sheet,
+pub struct QueueSheet {
     view: Option<QueueView>,
     error: Option<String>,
 }
@@ -34,12 +32,35 @@ const fn state_name(state: State) -> (&'static str, Role) {
     }
 }
 
-impl QueueScreen {
+impl QueueSheet {
     fn load(&self, context: &Context) -> Vec<Effect> {
         match chosen_root(context) {
             Some(root) => vec![Effect::Run(QUEUE, Box::new(LoadQueue { root }))],
             None => Vec::new(),
         }
+    }
+}
+
+impl SheetContent for QueueSheet {
+    const ID: ScreenId = ScreenId::Queue;
+
+    fn show(&mut self, context: &Context) -> Vec<Effect> {
+        if self.view.is_none() { self.load(context) } else { Vec::new() }
+    }
+
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        self.load(context)
+    }
+
+    fn loaded(&mut self, data: Box<dyn Any + Send>) {
+        if let Ok(view) = data.downcast::<QueueView>() {
+            self.view = Some(*view);
+            self.error = None;
+        }
+    }
+
+    fn failed(&mut self, why: &str) {
+        self.error = Some(why.to_owned());
     }
 
     fn lines(&self, context: &Context) -> Vec<Line> {
@@ -93,58 +114,6 @@ impl QueueScreen {
             lines.push(Line { spans, place: Some(place) });
         }
         lines
-    }
-}
-
-impl Component for QueueScreen {
-    fn id(&self) -> ScreenId {
-        ScreenId::Queue
-    }
-
-    fn works(&self, context: &Context) -> Vec<Act> {
-        self.sheet.works(&self.lines(context))
-    }
-
-    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
-        let lines = self.lines(context);
-        self.sheet.act(act, &lines)
-    }
-
-    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
-        if self.view.is_none() { self.load(context) } else { Vec::new() }
-    }
-
-    fn place(&self) -> At {
-        At::Here
-    }
-
-    fn reload(&mut self, context: &Context) -> Vec<Effect> {
-        self.load(context)
-    }
-
-    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
-        if let Ok(view) = data.downcast::<QueueView>() {
-            self.view = Some(*view);
-            self.error = None;
-        }
-        Vec::new()
-    }
-
-    fn failed(&mut self, _: &'static str, why: &str) {
-        self.error = Some(why.to_owned());
-    }
-
-    fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
-        let lines = self.lines(context);
-        self.sheet.click(y, again, &lines)
-    }
-
-    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
-        self.sheet.draw(painter, &self.lines(context));
-    }
-
-    fn text(&self, context: &Context) -> Vec<String> {
-        self.lines(context).iter().map(Line::plain).collect()
     }
 
     fn json(&self, _: &Context) -> Value {

@@ -2,14 +2,17 @@
 //!
 //! A row that cannot be read is a hole with its reason; the rows behind it are there.
 
+mod draw;
+mod format;
+
 use super::tree::{chosen_root, roots, state_menu};
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::model::rows::{LoadRows, Side, Window};
 use crate::place::{At, Place};
-use crate::theme::Role;
 use crate::widgets::list::Cursor;
 use crate::widgets::{Painter, text};
+use format::Format;
 use northstar_engine::inspect::tree::{Root, Row, RowItem};
 use northstar_engine::printable::{Printable, unescape};
 use serde_json::{Value, json};
@@ -24,78 +27,6 @@ const WINDOW: usize = 400;
 const KEPT_MAX: usize = 4000;
 /// Read on when the cursor is this near to an end.
 const NEAR: usize = 100;
-
-/// How values are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-enum Format {
-    #[default]
-    Text,
-    Json,
-    Hex,
-    Integers,
-}
-
-impl Format {
-    const fn next(self) -> Self {
-        match self {
-            Self::Text => Self::Json,
-            Self::Json => Self::Hex,
-            Self::Hex => Self::Integers,
-            Self::Integers => Self::Text,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "JSON",
-            Self::Hex => "hex",
-            Self::Integers => "integers",
-        }
-    }
-
-    /// A value in a line.
-    fn line(self, value: &[u8]) -> String {
-        match self {
-            Self::Text => Printable::capped(value, 400).into_string(),
-            Self::Json => match serde_json::from_slice::<Value>(value) {
-                Ok(value) => Printable::capped(value.to_string(), 400).into_string(),
-                Err(_) => format!("not JSON: {}", Printable::capped(value, 200).as_str()),
-            },
-            Self::Hex => text::hex(value.get(..120).unwrap_or(value)),
-            Self::Integers => integers(value),
-        }
-    }
-
-    /// A value in full, in lines.
-    fn lines(self, value: &[u8], columns: usize) -> Vec<String> {
-        let whole = match self {
-            Self::Text => Printable::capped(value, 4000).as_str().replace("\\n", "\n"),
-            Self::Json => match serde_json::from_slice::<Value>(value) {
-                Ok(value) => format!("{value:#}"),
-                Err(error) => format!("not JSON: {error}"),
-            },
-            Self::Hex => text::hex(value),
-            Self::Integers => integers(value),
-        };
-        whole.lines().flat_map(|line| text::wrap(line, columns)).collect()
-    }
-}
-
-/// Bytes as little- and big-endian numbers, where their count fits one.
-fn integers(value: &[u8]) -> String {
-    let mut wide = [0; 8];
-    match (value.len(), wide.get_mut(..value.len())) {
-        (1..=8, Some(front)) => {
-            front.copy_from_slice(value);
-            let little = u64::from_le_bytes(wide);
-            let shift = 64 - 8 * u32::try_from(value.len()).unwrap_or(8);
-            let big = u64::from_be_bytes(wide) >> shift;
-            format!("{little} little-endian, {big} big-endian")
-        }
-        _ => format!("{} are no integer", text::plural(value.len() as u64, "byte")),
-    }
-}
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -356,55 +287,7 @@ impl Component for RowsScreen {
     }
 
     fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
-        if self.root.is_none() {
-            let why = match context.summary.loaded {
-                true => "no valid meta names a tree; the metas screen says why",
-                false => "reading…",
-            };
-            painter.put(1, 0, why, Role::Dim);
-            return;
-        }
-        let (width, height) = (painter.width(), painter.height());
-        painter.put(1, 0, &self.head(), Role::Title);
-        let strip = (height / 3).clamp(2, 12);
-        let rows = height.saturating_sub(strip + 2);
-        let key_width = usize::from(width / 3).clamp(12, 48);
-        if self.items.is_empty() {
-            let why = match (&self.error, self.loading) {
-                (Some(why), _) => why.as_str(),
-                (None, true) => "reading…",
-                (None, false) => "no rows here",
-            };
-            painter.put(1, 1, why, Role::Dim);
-        }
-        for (y, at) in (1_u16..).zip(self.cursor.window(self.items.len(), usize::from(rows))) {
-            match self.items.get(at) {
-                Some(RowItem::Row(row)) => {
-                    let key = Printable::capped(&row.key, key_width);
-                    painter.put(1, y, key.as_str(), Role::Link);
-                    let x = u16::try_from(key_width + 2).unwrap_or(24);
-                    let room = usize::from(width.saturating_sub(x + 1));
-                    let value = self.format.line(&row.value);
-                    let role = if row.problem.is_some() { Role::Bad } else { Role::Text };
-                    painter.put(x, y, &text::cut(&value, room), role);
-                }
-                Some(RowItem::Hole { page, problem, .. }) => {
-                    let line = format!("✗ rows missing: p{page} is broken ({})", problem.rule);
-                    painter.put(1, y, &line, Role::Bad);
-                }
-                None => {}
-            }
-            if at == self.cursor.at {
-                painter.mark(0, y, width, 1, Role::Selected);
-                painter.put(0, y, "▌", Role::Selected);
-            }
-        }
-        let top = height.saturating_sub(strip);
-        for x in 0..width {
-            painter.put(x, top.saturating_sub(1), "─", Role::Border);
-        }
-        let mut below = painter.part(1, top, width.saturating_sub(2), strip);
-        self.draw_value(&mut below);
+        self.draw_all(painter, context);
     }
 
     fn text(&self, _: &Context) -> Vec<String> {
@@ -425,48 +308,5 @@ impl Component for RowsScreen {
     fn json(&self, _: &Context) -> Value {
         let complete = self.at_end;
         json!({ "screen": "rows", "root": self.root, "complete": complete, "rows": self.items })
-    }
-}
-
-impl RowsScreen {
-    fn draw_value(&self, painter: &mut Painter<'_>) {
-        match self.items.get(self.cursor.at) {
-            Some(RowItem::Row(row)) => {
-                let mut head = format!(
-                    "{} in p{} slot {}",
-                    text::plural(row.place.bytes, "byte"),
-                    row.leaf.page,
-                    row.slot
-                );
-                if let Some((extent, pages)) = row.place.overflow {
-                    head += &format!(
-                        ", the value in {} from p{}",
-                        text::plural(u64::from(pages), "overflow page"),
-                        extent.page
-                    );
-                }
-                painter.put(0, 0, &head, Role::Dim);
-                if let Some(problem) = &row.problem {
-                    let why = Printable::capped(problem.to_string(), 300);
-                    painter.put(0, 1, why.as_str(), Role::Bad);
-                }
-                let width = usize::from(painter.width());
-                let skip = 1 + u16::from(row.problem.is_some());
-                for (y, line) in (skip..).zip(self.format.lines(&row.value, width)) {
-                    painter.put(0, y, &line, Role::Text);
-                }
-            }
-            Some(RowItem::Hole { problem, from, to, .. }) => {
-                let from = Printable::capped(from, 60);
-                let to = to.as_ref().map_or("the end".to_owned(), |to| {
-                    format!("\"{}\"", Printable::capped(to, 60).as_str())
-                });
-                let range = format!("rows from \"{}\" to {to} cannot be read", from.as_str());
-                painter.put(0, 0, &range, Role::Bad);
-                let why = Printable::capped(problem.to_string(), 300);
-                painter.put(0, 1, why.as_str(), Role::Text);
-            }
-            None => {}
-        }
     }
 }

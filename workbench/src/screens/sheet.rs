@@ -1,11 +1,19 @@
-//! A screen that is a list of lines, some of which lead somewhere: overview, space, queue.
+//! Screens that are a list of lines, some of which lead somewhere: overview, space, queue, cartridges.
+//!
+//! Such a screen says what its lines are ([`SheetContent`]); [`SheetScreen`] makes a [`Component`] of it.
+//! Lines are built when something has changed, not for every frame, and only the visible ones are drawn.
 
-use super::Effect;
+use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::place::Place;
+use crate::place::{At, Place};
 use crate::theme::Role;
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
+use serde_json::Value;
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
 
 /// A line of a sheet.
 #[derive(Clone, Debug, Default)]
@@ -51,43 +59,125 @@ impl Line {
     }
 }
 
-/// The cursor over the lines.
-#[derive(Debug, Default)]
-pub(super) struct Sheet {
-    cursor: Cursor,
+/// What a sheet is about: the part that differs from screen to screen.
+pub(super) trait SheetContent: fmt::Debug + Default + Send {
+    /// Which screen it is.
+    const ID: ScreenId;
+
+    /// Comes to the front: what has to be loaded for it.
+    fn show(&mut self, context: &Context) -> Vec<Effect> {
+        let _ = context;
+        Vec::new()
+    }
+
+    /// The file has changed: what has to be loaded again.
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        let _ = context;
+        Vec::new()
+    }
+
+    /// Something it asked for has come.
+    fn loaded(&mut self, data: Box<dyn Any + Send>) {
+        let _ = data;
+    }
+
+    /// Something it asked for cannot be had.
+    fn failed(&mut self, why: &str) {
+        let _ = why;
+    }
+
+    /// Its lines.
+    fn lines(&self, context: &Context) -> Vec<Line>;
+
+    /// The same as data.
+    fn json(&self, context: &Context) -> Value;
 }
 
-impl Sheet {
-    /// What works now.
-    pub(super) fn works(&self, lines: &[Line]) -> Vec<Act> {
+/// A sheet as a screen.
+#[derive(Debug, Default)]
+pub(super) struct SheetScreen<C> {
+    content: C,
+    cursor: Cursor,
+    /// The lines as of a version of the context; none after the content itself has changed.
+    built: RefCell<Option<(u64, Arc<[Line]>)>>,
+}
+
+impl<C: SheetContent> SheetScreen<C> {
+    fn lines(&self, context: &Context) -> Arc<[Line]> {
+        let mut built = self.built.borrow_mut();
+        match &*built {
+            Some((version, lines)) if *version == context.version => Arc::clone(lines),
+            _ => {
+                let lines: Arc<[Line]> = self.content.lines(context).into();
+                *built = Some((context.version, Arc::clone(&lines)));
+                lines
+            }
+        }
+    }
+
+    fn place_at_cursor(&self, lines: &[Line]) -> Option<Place> {
+        lines.get(self.cursor.at).and_then(|line| line.place.clone())
+    }
+}
+
+impl<C: SheetContent> Component for SheetScreen<C> {
+    fn id(&self) -> ScreenId {
+        C::ID
+    }
+
+    fn works(&self, context: &Context) -> Vec<Act> {
         let mut works = Vec::new();
-        if lines.get(self.cursor.at).is_some_and(|line| line.place.is_some()) {
+        if self.place_at_cursor(&self.lines(context)).is_some() {
             works.push(Act::Open);
         }
         works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         works
     }
 
-    /// Does it.
-    pub(super) fn act(&mut self, act: Act, lines: &[Line]) -> Vec<Effect> {
+    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
+        let lines = self.lines(context);
         if act == Act::Open {
-            let place = lines.get(self.cursor.at).and_then(|line| line.place.clone());
-            return place.map(Effect::Go).into_iter().collect();
+            return self.place_at_cursor(&lines).map(Effect::Go).into_iter().collect();
         }
         self.cursor.go(act, lines.len());
         Vec::new()
     }
 
-    /// A click at a line.
-    pub(super) fn click(&mut self, y: u16, again: bool, lines: &[Line]) -> Vec<Effect> {
-        if let Some(at) = self.cursor.row_at(usize::from(y), lines.len()) {
-            self.cursor.select(at, lines.len());
-        }
-        if again { self.act(Act::Open, lines) } else { Vec::new() }
+    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
+        self.content.show(context)
     }
 
-    /// Draws the visible lines.
-    pub(super) fn draw(&self, painter: &mut Painter<'_>, lines: &[Line]) {
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        self.content.reload(context)
+    }
+
+    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+        self.content.loaded(data);
+        self.built.take();
+        Vec::new()
+    }
+
+    fn failed(&mut self, _: &'static str, why: &str) {
+        self.content.failed(why);
+        self.built.take();
+    }
+
+    fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
+        let len = self.lines(context).len();
+        if let Some(at) = self.cursor.row_at(usize::from(y), len) {
+            self.cursor.select(at, len);
+        }
+        if again { self.act(Act::Open, context) } else { Vec::new() }
+    }
+
+    fn copy(&self, context: &Context) -> Option<(String, String)> {
+        let lines = self.lines(context);
+        let text = lines.get(self.cursor.at)?.plain().trim().to_owned();
+        Some(("the line".to_owned(), text))
+    }
+
+    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
+        let lines = self.lines(context);
         let (width, height) = (painter.width(), painter.height());
         for (y, at) in (0_u16..).zip(self.cursor.window(lines.len(), usize::from(height))) {
             let Some(line) = lines.get(at) else { break };
@@ -100,5 +190,13 @@ impl Sheet {
                 painter.put(0, y, "▌", Role::Selected);
             }
         }
+    }
+
+    fn text(&self, context: &Context) -> Vec<String> {
+        self.lines(context).iter().map(Line::plain).collect()
+    }
+
+    fn json(&self, context: &Context) -> Value {
+        self.content.json(context)
     }
 }

@@ -1,15 +1,14 @@
 //! What takes the space: pages by what they are to the file, bytes by key prefix, and what a compact
 //! would give back.
 
-use super::sheet::{Line, Sheet};
+use super::sheet::{Line, SheetContent};
 use super::tree::chosen_root;
-use super::{Component, Context, Effect, ScreenId};
-use crate::action::Act;
+use super::{Context, Effect, ScreenId};
 use crate::model::space::{MeasureSpace, Space, Usage};
 use crate::place::{At, Place};
+use crate::text;
 use crate::theme::Role;
 use crate::widgets::bar::bar;
-use crate::widgets::{Painter, text};
 use northstar_engine::PageId;
 use northstar_engine::inspect::find::PageState;
 use northstar_engine::limits::PAGE_BYTES;
@@ -22,10 +21,9 @@ const MEASURE: &str = "measure";
 /// Files with more pages are not counted page by page.
 const COUNTED_PAGES_MAX: u64 = 4_000_000;
 
-/// The screen.
+/// What the screen shows.
 #[derive(Debug, Default)]
-pub struct SpaceScreen {
-    sheet: Sheet,
+pub struct SpaceSheet {
     space: Option<Space>,
     error: Option<String>,
 }
@@ -40,12 +38,52 @@ fn states(context: &Context) -> BTreeMap<&'static str, u64> {
     states
 }
 
-impl SpaceScreen {
+impl SpaceSheet {
     fn measure(&self, context: &Context) -> Vec<Effect> {
         match chosen_root(context) {
             Some(root) => vec![Effect::Run(MEASURE, Box::new(MeasureSpace { root }))],
             None => Vec::new(),
         }
+    }
+}
+
+fn usage_line(name: &str, usage: &Usage, total: u64) -> Line {
+    let percent = text::percent(usage.bytes(), total);
+    let value = format!(
+        "{} {percent:>3} %  {:>9}  {} (keys {}, values {})",
+        bar(usage.bytes(), total, 24),
+        text::bytes(usage.bytes()),
+        text::plural(usage.rows, "row"),
+        text::bytes(usage.key_bytes),
+        text::bytes(usage.value_bytes)
+    );
+    Line::pair(name, value)
+}
+
+impl SheetContent for SpaceSheet {
+    const ID: ScreenId = ScreenId::Space;
+
+    fn show(&mut self, context: &Context) -> Vec<Effect> {
+        let mut out = if self.space.is_none() { self.measure(context) } else { Vec::new() };
+        if context.survey.is_none() && context.summary.loaded {
+            out.push(Effect::CheckAll);
+        }
+        out
+    }
+
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        self.measure(context)
+    }
+
+    fn loaded(&mut self, data: Box<dyn Any + Send>) {
+        if let Ok(space) = data.downcast::<Space>() {
+            self.space = Some(*space);
+            self.error = None;
+        }
+    }
+
+    fn failed(&mut self, why: &str) {
+        self.error = Some(why.to_owned());
     }
 
     fn lines(&self, context: &Context) -> Vec<Line> {
@@ -97,75 +135,6 @@ impl SpaceScreen {
             lines.push(Line::role(Role::Bad, format!("  rows cannot be read in {holes}")));
         }
         lines
-    }
-}
-
-fn usage_line(name: &str, usage: &Usage, total: u64) -> Line {
-    let percent = text::percent(usage.bytes(), total);
-    let value = format!(
-        "{} {percent:>3} %  {:>9}  {} (keys {}, values {})",
-        bar(usage.bytes(), total, 24),
-        text::bytes(usage.bytes()),
-        text::plural(usage.rows, "row"),
-        text::bytes(usage.key_bytes),
-        text::bytes(usage.value_bytes)
-    );
-    Line::pair(name, value)
-}
-
-impl Component for SpaceScreen {
-    fn id(&self) -> ScreenId {
-        ScreenId::Space
-    }
-
-    fn works(&self, context: &Context) -> Vec<Act> {
-        self.sheet.works(&self.lines(context))
-    }
-
-    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
-        let lines = self.lines(context);
-        self.sheet.act(act, &lines)
-    }
-
-    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
-        let mut out = if self.space.is_none() { self.measure(context) } else { Vec::new() };
-        if context.survey.is_none() && context.summary.loaded {
-            out.push(Effect::CheckAll);
-        }
-        out
-    }
-
-    fn place(&self) -> At {
-        At::Here
-    }
-
-    fn reload(&mut self, context: &Context) -> Vec<Effect> {
-        self.measure(context)
-    }
-
-    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
-        if let Ok(space) = data.downcast::<Space>() {
-            self.space = Some(*space);
-            self.error = None;
-        }
-        Vec::new()
-    }
-
-    fn failed(&mut self, _: &'static str, why: &str) {
-        self.error = Some(why.to_owned());
-    }
-
-    fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
-        let lines = self.lines(context);
-        self.sheet.click(y, again, &lines)
-    }
-
-    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
-        self.sheet.draw(painter, &self.lines(context));
-    }
-
-    fn text(&self, context: &Context) -> Vec<String> {
-        self.lines(context).iter().map(Line::plain).collect()
     }
 
     fn json(&self, context: &Context) -> Value {

@@ -55,6 +55,12 @@ impl<'a> Painter<'a> {
         self.put_styled(x, y, text, style)
     }
 
+    /// Puts one character.
+    pub fn put_char(&mut self, x: u16, y: u16, c: char, role: Role) {
+        let style = self.look.style(role);
+        self.put_styled(x, y, c.encode_utf8(&mut [0; 4]), style);
+    }
+
     /// Puts pieces one behind the other; returns the column behind the last.
     pub fn spans<S: AsRef<str>>(&mut self, x: u16, y: u16, spans: &[(Role, S)]) -> u16 {
         let mut at = x;
@@ -66,7 +72,7 @@ impl<'a> Painter<'a> {
 
     /// Puts `text` so that it ends at column `right`.
     pub fn put_right(&mut self, right: u16, y: u16, text: &str, role: Role) {
-        let width = super::text::width(text);
+        let width = crate::text::width(text);
         let x = usize::from(right).saturating_sub(width);
         self.put(u16::try_from(x).unwrap_or(u16::MAX), y, text, role);
     }
@@ -74,7 +80,7 @@ impl<'a> Painter<'a> {
     fn put_styled(&mut self, x: u16, y: u16, text: &str, style: Style) -> u16 {
         let mut x = x;
         if y >= self.area.height {
-            return x.saturating_add(u16::try_from(super::text::width(text)).unwrap_or(u16::MAX));
+            return x.saturating_add(u16::try_from(crate::text::width(text)).unwrap_or(u16::MAX));
         }
         for c in text.chars() {
             let c = if c.is_control() { control_picture(c) } else { c };

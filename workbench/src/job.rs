@@ -1,27 +1,25 @@
-//! Jobs: everything that reads a file or takes time, on a few worker threads.
+//! Jobs: everything that reads a file or takes time, done away from the screen.
+//!
+//! A job is a value with `run`; it works at a [`Desk`] that gives it the file and takes its news. Who
+//! runs it, the worker threads of `runtime` or the one thread of `print`, is not its business.
 //!
 //! The latest request of a slot wins: an older one is told to stop, and its results carry an old
 //! generation that the application drops. A panic in a job becomes an error card; the terminal is not
 //! touched.
 
-use crate::app::Msg;
-use crate::screens::ScreenId;
+use crate::screen_id::ScreenId;
 use northstar_engine::inspect::Source;
+use northstar_engine::printable::Printable;
 use std::any::Any;
-use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-/// Worker threads: one for what the screen waits for, one for a long scan beside it, one to spare.
-const WORKERS: usize = 3;
 /// A job reports its progress at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
-/// Names of worker threads start with this; the panic hook looks for it.
-pub const WORKER_NAME: &str = "northstar-job";
 
 /// What a job hands back.
 pub type Data = Box<dyn Any + Send>;
@@ -139,127 +137,6 @@ impl fmt::Debug for Desk<'_> {
     }
 }
 
-struct Task {
-    key: JobKey,
-    generation: u64,
-    job: Box<dyn Job>,
-    stop: Arc<AtomicBool>,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Task>,
-    running: Vec<(JobKey, u64, Arc<AtomicBool>)>,
-    ended: bool,
-}
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    work: Condvar,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The worker threads.
-pub struct Pool {
-    path: PathBuf,
-    shared: Arc<Shared>,
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-impl Pool {
-    /// A pool for the file at `path`, without threads yet.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, shared: Arc::default() }
-    }
-
-    /// Starts the threads; news goes to `sender`.
-    pub fn start(&mut self, sender: &mpsc::Sender<Msg>) {
-        for number in 0..WORKERS {
-            let shared = Arc::clone(&self.shared);
-            let path = self.path.clone();
-            let sender = sender.clone();
-            let spawned = std::thread::Builder::new()
-                .name(format!("{WORKER_NAME}-{number}"))
-                .spawn(move || work(&shared, &path, &sender));
-            drop(spawned); // Threads end with the pool; one that did not start leaves the others.
-        }
-    }
-
-    /// Queues a job; older ones with the same key are given up.
-    pub fn run(&self, key: JobKey, generation: u64, job: Box<dyn Job>) {
-        let mut state = self.shared.lock();
-        state.waiting.retain(|task| task.key != key);
-        for (running, _, stop) in &state.running {
-            if *running == key {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-        state.waiting.push_back(Task { key, generation, job, stop: Arc::default() });
-        drop(state);
-        self.shared.work.notify_one();
-    }
-
-    /// Tells a job to stop.
-    pub fn stop(&self, generation: u64) {
-        let mut state = self.shared.lock();
-        state.waiting.retain(|task| task.generation != generation);
-        for (_, running, stop) in &state.running {
-            if *running == generation {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.ended = true;
-        state.waiting.clear();
-        for (_, _, stop) in &state.running {
-            stop.store(true, Ordering::Relaxed);
-        }
-        drop(state);
-        self.shared.work.notify_all();
-    }
-}
-
-fn work(shared: &Shared, path: &Path, sender: &mpsc::Sender<Msg>) {
-    loop {
-        let mut state = shared.lock();
-        let task = loop {
-            if state.ended {
-                return;
-            }
-            if let Some(task) = state.waiting.pop_front() {
-                break task;
-            }
-            state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-        };
-        let Task { key, generation, job, stop } = task;
-        state.running.push((key, generation, Arc::clone(&stop)));
-        drop(state);
-        let mut send = |event| {
-            // The receiver is gone only when the program ends.
-            drop(sender.send(Msg::Job { key, generation, event }));
-        };
-        let end = perform(job, path, &stop, &mut send);
-        send(end);
-        shared.lock().running.retain(|(_, running, _)| *running != generation);
-    }
-}
-
 /// Runs a job to its end on this thread; a panic becomes a failure.
 pub fn perform(
     job: Box<dyn Job>,
@@ -274,7 +151,17 @@ pub fn perform(
         Ok(Err(why)) => JobEvent::Failed(why),
         Err(payload) => JobEvent::Failed(format!(
             "{name}: a bug in northstar: {}",
-            super::panic_text(payload.as_ref())
+            panic_text(payload.as_ref())
         )),
     }
+}
+
+/// What a panic said, fit for a screen.
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message");
+    Printable::capped(text, 400).into_string()
 }

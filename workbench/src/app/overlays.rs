@@ -1,0 +1,93 @@
+//! Overlays: what their answers lead to, and the rows of help and palette, from the action table.
+
+use super::{App, Cmd};
+use crate::action::{ACTIONS, Act, Action, Scope};
+use crate::dialogs::palette::{Palette, Row, Target};
+use crate::dialogs::{Dialog, Outcome, help::Help, prompt::Prompt};
+use crate::keymap::Key;
+use crate::place::{At, Place};
+use crate::screen_id::ScreenId;
+use northstar_engine::limits::PAGE_BYTES;
+
+impl App {
+    /// Opens the overlay of an action that has one.
+    pub(super) fn open_dialog(&mut self, act: Act) {
+        let dialog = match act {
+            Act::Help => Dialog::Help(Help::new(self.help_rows(), self.current)),
+            Act::Palette => Dialog::Palette(Palette::new(self.palette_rows())),
+            _ => Dialog::Prompt(Prompt::goto("go to (g: top)  p42 · 0x5a000 · txn 118 · key:abc")),
+        };
+        self.dialogs.push(dialog);
+    }
+
+    pub(super) fn outcome(&mut self, outcome: Outcome, out: &mut Vec<Cmd>) {
+        match outcome {
+            Outcome::Stay => {}
+            Outcome::Close => {
+                self.dialogs.pop();
+            }
+            Outcome::Act(act) => {
+                self.dialogs.pop();
+                self.act(act, out);
+            }
+            Outcome::Go(place) => {
+                self.dialogs.pop();
+                self.go(place, out);
+            }
+            Outcome::Typed(text) => match crate::place::parse(&text, PAGE_BYTES as u64) {
+                Ok(place) => {
+                    self.dialogs.pop();
+                    self.go(place, out);
+                }
+                Err(why) => self.warn(why),
+            },
+            Outcome::Answer(question, text) => {
+                self.dialogs.pop();
+                let (screen, context) = self.screen_mut(self.current);
+                let effects = screen.answer(question, &text, context);
+                self.effects(self.current, effects, out);
+            }
+        }
+    }
+
+    fn help_rows(&self) -> Vec<(Act, String)> {
+        let mut rows: Vec<(Act, String)> = Vec::new();
+        let keys_of = |act: Act| {
+            let keys: Vec<String> = self.keymap.keys(act).iter().map(Key::to_string).collect();
+            keys.join(" ")
+        };
+        let own = |row: &&Action| match row.scope {
+            Scope::Global => false,
+            _ => self.works(row.act),
+        };
+        for row in ACTIONS.iter().filter(|row| row.scope == Scope::Screen(self.current)) {
+            rows.push((row.act, keys_of(row.act)));
+        }
+        for row in ACTIONS.iter().filter(|row| row.scope == Scope::Move).filter(own) {
+            rows.push((row.act, keys_of(row.act)));
+        }
+        for row in ACTIONS.iter().filter(|row| row.scope == Scope::Global) {
+            rows.push((row.act, keys_of(row.act)));
+        }
+        rows
+    }
+
+    fn palette_rows(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> = ScreenId::ALL
+            .iter()
+            .map(|id| Row {
+                name: format!("screen: {}", id.name()),
+                keys: id.digit().map(String::from).unwrap_or_default(),
+                help: id.what(),
+                target: Target::Go(Place::new(*id, At::Here)),
+            })
+            .collect();
+        rows.extend(ACTIONS.iter().filter(|row| self.works(row.act)).map(|row| Row {
+            name: row.name.to_owned(),
+            keys: self.keymap.keys(row.act).first().map(Key::to_string).unwrap_or_default(),
+            help: row.help,
+            target: Target::Act(row.act),
+        }));
+        rows
+    }
+}

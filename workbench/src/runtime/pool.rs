@@ -1,0 +1,138 @@
+//! The worker threads that do jobs.
+//!
+//! A queue and a few threads. The latest request of a slot wins: what waits for the same slot is
+//! dropped, what runs for it is told to stop.
+
+use crate::app::Msg;
+use crate::job::{Job, JobKey, perform};
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+
+/// Worker threads: one for what the screen waits for, one for a long scan beside it, one to spare.
+const WORKERS: usize = 3;
+/// Names of worker threads start with this; the panic hook looks for it.
+pub const WORKER_NAME: &str = "northstar-job";
+
+struct Task {
+    key: JobKey,
+    generation: u64,
+    job: Box<dyn Job>,
+    stop: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Task>,
+    running: Vec<(JobKey, u64, Arc<AtomicBool>)>,
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The worker threads.
+pub struct Pool {
+    path: PathBuf,
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool for the file at `path`, without threads yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, shared: Arc::default() }
+    }
+
+    /// Starts the threads; news goes to `sender`.
+    pub fn start(&mut self, sender: &mpsc::Sender<Msg>) {
+        for number in 0..WORKERS {
+            let shared = Arc::clone(&self.shared);
+            let path = self.path.clone();
+            let sender = sender.clone();
+            let spawned = std::thread::Builder::new()
+                .name(format!("{WORKER_NAME}-{number}"))
+                .spawn(move || work(&shared, &path, &sender));
+            drop(spawned); // Threads end with the pool; one that did not start leaves the others.
+        }
+    }
+
+    /// Queues a job; older ones with the same key are given up.
+    pub fn run(&self, key: JobKey, generation: u64, job: Box<dyn Job>) {
+        let mut state = self.shared.lock();
+        state.waiting.retain(|task| task.key != key);
+        for (running, _, stop) in &state.running {
+            if *running == key {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+        state.waiting.push_back(Task { key, generation, job, stop: Arc::default() });
+        drop(state);
+        self.shared.work.notify_one();
+    }
+
+    /// Tells a job to stop.
+    pub fn stop(&self, generation: u64) {
+        let mut state = self.shared.lock();
+        state.waiting.retain(|task| task.generation != generation);
+        for (_, running, stop) in &state.running {
+            if *running == generation {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.ended = true;
+        state.waiting.clear();
+        for (_, _, stop) in &state.running {
+            stop.store(true, Ordering::Relaxed);
+        }
+        drop(state);
+        self.shared.work.notify_all();
+    }
+}
+
+fn work(shared: &Shared, path: &Path, sender: &mpsc::Sender<Msg>) {
+    loop {
+        let mut state = shared.lock();
+        let task = loop {
+            if state.ended {
+                return;
+            }
+            if let Some(task) = state.waiting.pop_front() {
+                break task;
+            }
+            state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        let Task { key, generation, job, stop } = task;
+        state.running.push((key, generation, Arc::clone(&stop)));
+        drop(state);
+        let mut send = |event| {
+            // The receiver is gone only when the program ends.
+            drop(sender.send(Msg::Job { key, generation, event }));
+        };
+        let end = perform(job, path, &stop, &mut send);
+        send(end);
+        shared.lock().running.retain(|(_, running, _)| *running != generation);
+    }
+}

@@ -1,0 +1,211 @@
+//! Drawing the map: the cells, and beside or below them the selected page and the legend.
+
+use super::grid::{Grid, LABEL};
+use super::look::{cell, state_role, state_text};
+use super::{Context, MapScreen};
+use crate::model::pagemap::Mode;
+use crate::model::pages::LoadedPage;
+use crate::theme::Role;
+use crate::widgets::bar::{STEPS, bar, spark};
+use crate::widgets::{Painter, text};
+use northstar_engine::printable::Printable;
+
+/// Columns the detail pane takes.
+const SIDE: u16 = 38;
+/// From this width on the pane is beside the cells.
+const WIDE: u16 = 76;
+
+/// Why the pool is not shown, in the pool mode.
+const POOL_UNSEEN: &str = "The pool is memory of the process that writes the file. This is another \
+    process: it sees the file only, so it cannot tell which pages are in a pool.";
+
+impl MapScreen {
+    pub(super) fn draw_all(&self, painter: &mut Painter<'_>, context: &Context) {
+        let (width, height) = (painter.width(), painter.height());
+        if self.total(context) == 0 {
+            let why = match (&self.error, context.summary.loaded) {
+                (Some(why), _) => why.as_str(),
+                (None, true) => "the file has no pages",
+                (None, false) => "reading…",
+            };
+            painter.put(1, 0, why, Role::Dim);
+            return;
+        }
+        if width >= WIDE {
+            let left = width - SIDE - 1;
+            self.draw_grid(&mut painter.part(0, 0, left, height), context);
+            painter.fill(left, 0, 1, height, '│', Role::Border);
+            self.draw_side(&mut painter.part(left + 2, 0, SIDE - 2, height), context);
+        } else {
+            let grid = height.saturating_sub(2);
+            self.draw_grid(&mut painter.part(0, 0, width, grid), context);
+            self.draw_strip(&mut painter.part(1, grid, width.saturating_sub(1), 2), context);
+        }
+    }
+
+    fn draw_grid(&self, painter: &mut Painter<'_>, context: &Context) {
+        let cells = self.zoom.cells(self.total(context));
+        let selected = usize::try_from(self.zoom.cell_of(self.selected)).unwrap_or(usize::MAX);
+        let size = (painter.width(), painter.height());
+        let grid = Grid::new(cells, selected, size, self.grid.get());
+        self.grid.set(grid);
+        for y in 0..size.1 {
+            let first = (grid.top + usize::from(y)) * grid.columns;
+            if first >= cells {
+                break;
+            }
+            let label = self.zoom.first_page(first).to_string();
+            painter.put_right(LABEL - 1, y, &label, Role::Dim);
+            for at in first..cells.min(first + grid.columns) {
+                let (glyph, role) = cell(self.zoom.class(&self.map, at, self.mode));
+                let x = LABEL + u16::try_from(at - first).unwrap_or(u16::MAX) * grid.cell;
+                painter.put_char(x, y, glyph, role);
+                // Shades fill their cell, letters stand alone.
+                if grid.cell == 3 && "▒▓░█▁▂▃▄▅▆▇".contains(glyph) {
+                    painter.put_char(x + 1, y, glyph, role);
+                }
+                if at == selected {
+                    painter.mark(x, y, grid.cell.saturating_sub(1).max(1), 1, Role::Selected);
+                }
+            }
+        }
+    }
+
+    fn draw_side(&self, painter: &mut Painter<'_>, context: &Context) {
+        let width = usize::from(painter.width());
+        painter.spans(0, 0, &self.mode_names());
+        painter.put(0, 1, &self.zoom.in_words(), Role::Dim);
+        let mut y = 3;
+        for (role, line) in self.detail_lines(context) {
+            for line in text::wrap(&line, width) {
+                painter.put(0, y, &line, role);
+                y += 1;
+            }
+        }
+        y += 1;
+        match self.mode {
+            Mode::Pool => {
+                for line in text::wrap(POOL_UNSEEN, width) {
+                    painter.put(0, y, &line, Role::Warn);
+                    y += 1;
+                }
+            }
+            Mode::Age => self.draw_ages(&mut painter.part(0, y, painter.width(), 3)),
+            Mode::Fill => {
+                let scale: String = STEPS.iter().collect();
+                let x = painter.put(0, y, "empty ", Role::Dim);
+                let x = painter.put(x, y, &scale, Role::Heat(5));
+                painter.put(x, y, " full", Role::Dim);
+            }
+            Mode::Changed => {
+                let base = self.map.base().map_or("an older state".to_owned(), |base| {
+                    format!("txn {base}, the checkpoint before the last")
+                });
+                painter.put(0, y, &format!("against {base}"), Role::Dim);
+            }
+            _ => {}
+        }
+        y += match self.mode {
+            Mode::Age => 4,
+            Mode::Fill | Mode::Changed => 2,
+            Mode::Pool => 1,
+            _ => 0,
+        };
+        if self.mode != Mode::Pool {
+            for (class, count) in self.map.legend(self.mode) {
+                let (glyph, role) = cell(class);
+                painter.put_char(0, y, glyph, role);
+                painter.put(2, y, class.name(), Role::Dim);
+                painter.put_right(28, y, &text::count(count), Role::Text);
+                y += 1;
+            }
+        }
+        if !self.map.is_complete()
+            && let Some(why) = &self.error
+        {
+            painter.put(0, y + 1, why, Role::Warn);
+        }
+    }
+
+    /// How many sound pages were born when, and the scale of the cells.
+    fn draw_ages(&self, painter: &mut Painter<'_>) {
+        let columns = usize::from(painter.width()).min(32);
+        let newest = format!("txn {}", self.map.newest());
+        painter.put(0, 0, &spark(&self.map.ages(columns)), Role::Heat(6));
+        let x = painter.put(0, 1, "pages by birth, txn 0 to ", Role::Dim);
+        painter.put(x, 1, &newest, Role::Dim);
+        let scale: String = STEPS.iter().collect();
+        let x = painter.put(0, 2, "old ", Role::Dim);
+        let x = painter.put(x, 2, &scale, Role::Heat(5));
+        painter.put(x, 2, " new", Role::Dim);
+    }
+
+    /// Two lines below the cells, where there is no room beside them.
+    fn draw_strip(&self, painter: &mut Painter<'_>, context: &Context) {
+        let lines = self.detail_lines(context);
+        let mut lines = lines.iter();
+        let mut x = 0;
+        if let Some((role, line)) = lines.next() {
+            x = painter.put(0, 0, line, *role) + 2;
+        }
+        let x = painter.put(x, 0, &format!("[{}]", self.mode.name()), Role::Accent) + 2;
+        if self.zoom.pages() > 1 {
+            painter.put(x, 0, &self.zoom.in_words(), Role::Dim);
+        }
+        let rest: Vec<&str> = lines.map(|(_, line)| line.as_str()).collect();
+        let room = usize::from(painter.width());
+        painter.put(0, 1, &text::cut(&rest.join("  "), room), Role::Dim);
+    }
+
+    fn mode_names(&self) -> Vec<(Role, String)> {
+        let name = |mode: Mode| match mode == self.mode {
+            true => (Role::Accent, format!("[{}] ", mode.name())),
+            false => (Role::Dim, format!("{} ", mode.name())),
+        };
+        Mode::ALL.into_iter().map(name).collect()
+    }
+
+    /// The selected page in a few lines.
+    fn detail_lines(&self, context: &Context) -> Vec<(Role, String)> {
+        let id = self.selected;
+        let mut lines = Vec::new();
+        let detail = self.detail.as_ref().filter(|detail| detail.view.id.get() == id);
+        let Some(LoadedPage { view, moved, .. }) = detail else {
+            lines.push((Role::Title, format!("p{id}")));
+            return lines;
+        };
+        let kind = match (view.page_type, view.zero) {
+            (_, true) => "never written",
+            (Some(page_type), _) => page_type.name(),
+            (None, _) => "unknown",
+        };
+        lines.push((Role::Title, format!("p{id}  {kind}  @{:#010x}", view.offset)));
+        if let (Some(level), Some(birth)) = (view.level, view.birth) {
+            lines.push((Role::Text, format!("level {level}  written by txn {birth}")));
+        }
+        if let Some(survey) = &context.survey {
+            let state = survey.state(view.id);
+            lines.push((state_role(state), state_text(state).to_owned()));
+        }
+        if !view.zero {
+            let fill = u64::from(view.fill_permille);
+            lines.push((Role::Text, format!("{} {} %", bar(fill, 1000, 10), fill / 10)));
+            let entries = match view.entries {
+                1 => "1 entry".to_owned(),
+                count => format!("{} entries", text::count(count)),
+            };
+            lines.push((Role::Text, entries));
+            let stored = view.crc_stored.map_or("-".to_owned(), |crc| format!("{crc:08x}"));
+            lines.push(match (view.verified, *moved) {
+                (true, _) => (Role::Good, format!("✓ checksum {stored}")),
+                (false, true) => (Role::Warn, "~ moved: a writer changed it".to_owned()),
+                (false, false) => (Role::Bad, "✗ does not verify".to_owned()),
+            });
+        }
+        for problem in view.problems.iter().take(2) {
+            let found = Printable::capped(&problem.found, 80);
+            lines.push((Role::Bad, format!("{}: {}", problem.rule, found.as_str())));
+        }
+        lines
+    }
+}

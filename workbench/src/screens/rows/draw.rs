@@ -1,0 +1,102 @@
+//! Drawing the rows: a list, and the selected value in full below it.
+
+use super::{Context, RowsScreen};
+use crate::theme::Role;
+use crate::widgets::{Painter, text};
+use northstar_engine::inspect::tree::RowItem;
+use northstar_engine::printable::Printable;
+
+impl RowsScreen {
+    pub(super) fn draw_all(&self, painter: &mut Painter<'_>, context: &Context) {
+        if self.root.is_none() {
+            let why = match context.summary.loaded {
+                true => "no valid meta names a tree; the metas screen says why",
+                false => "reading…",
+            };
+            painter.put(1, 0, why, Role::Dim);
+            return;
+        }
+        let (width, height) = (painter.width(), painter.height());
+        painter.put(1, 0, &self.head(), Role::Title);
+        let strip = (height / 3).clamp(2, 12);
+        let rows = height.saturating_sub(strip + 2);
+        let key_width = usize::from(width / 3).clamp(12, 48);
+        if self.items.is_empty() {
+            let why = match (&self.error, self.loading) {
+                (Some(why), _) => why.as_str(),
+                (None, true) => "reading…",
+                (None, false) => "no rows here",
+            };
+            painter.put(1, 1, why, Role::Dim);
+        }
+        for (y, at) in (1_u16..).zip(self.cursor.window(self.items.len(), usize::from(rows))) {
+            match self.items.get(at) {
+                Some(RowItem::Row(row)) => {
+                    let key = Printable::capped(&row.key, key_width);
+                    painter.put(1, y, key.as_str(), Role::Link);
+                    let x = u16::try_from(key_width + 2).unwrap_or(24);
+                    let room = usize::from(width.saturating_sub(x + 1));
+                    let value = self.format.line(&row.value);
+                    let role = if row.problem.is_some() { Role::Bad } else { Role::Text };
+                    painter.put(x, y, &text::cut(&value, room), role);
+                }
+                Some(RowItem::Hole { page, problem, .. }) => {
+                    let line = format!("✗ rows missing: p{page} is broken ({})", problem.rule);
+                    painter.put(1, y, &line, Role::Bad);
+                }
+                None => {}
+            }
+            if at == self.cursor.at {
+                painter.mark(0, y, width, 1, Role::Selected);
+                painter.put(0, y, "▌", Role::Selected);
+            }
+        }
+        let top = height.saturating_sub(strip);
+        for x in 0..width {
+            painter.put(x, top.saturating_sub(1), "─", Role::Border);
+        }
+        let mut below = painter.part(1, top, width.saturating_sub(2), strip);
+        self.draw_value(&mut below);
+    }
+
+    fn draw_value(&self, painter: &mut Painter<'_>) {
+        match self.items.get(self.cursor.at) {
+            Some(RowItem::Row(row)) => {
+                let mut head = format!(
+                    "{} in p{} slot {}",
+                    text::plural(row.place.bytes, "byte"),
+                    row.leaf.page,
+                    row.slot
+                );
+                if let Some((extent, pages)) = row.place.overflow {
+                    head += &format!(
+                        ", the value in {} from p{}",
+                        text::plural(u64::from(pages), "overflow page"),
+                        extent.page
+                    );
+                }
+                painter.put(0, 0, &head, Role::Dim);
+                if let Some(problem) = &row.problem {
+                    let why = Printable::capped(problem.to_string(), 300);
+                    painter.put(0, 1, why.as_str(), Role::Bad);
+                }
+                let width = usize::from(painter.width());
+                let skip = 1 + u16::from(row.problem.is_some());
+                for (y, line) in (skip..).zip(self.format.lines(&row.value, width)) {
+                    painter.put(0, y, &line, Role::Text);
+                }
+            }
+            Some(RowItem::Hole { problem, from, to, .. }) => {
+                let from = Printable::capped(from, 60);
+                let to = to.as_ref().map_or("the end".to_owned(), |to| {
+                    format!("\"{}\"", Printable::capped(to, 60).as_str())
+                });
+                let range = format!("rows from \"{}\" to {to} cannot be read", from.as_str());
+                painter.put(0, 0, &range, Role::Bad);
+                let why = Printable::capped(problem.to_string(), 300);
+                painter.put(0, 1, why.as_str(), Role::Text);
+            }
+            None => {}
+        }
+    }
+}
