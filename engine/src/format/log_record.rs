@@ -40,7 +40,7 @@ layout! {
     pub struct RecordHeader = 56, "record header", "commit_record_v0#record-header" {
         magic: Magic = "ASCII LOGR.",
         version: u8 = "Record version, 0.",
-        record_type: u8 = "0 commit, 1 checkpoint, 2 cartridge meta, 3 continuation.",
+        record_type: u8 = "0 commit, 1 checkpoint, 3 continuation; 2 is not used.",
         header_bytes: u16 = "Bytes of this header, 56.",
         flags: u32 = "1 relocate, 2 abort, 4 eventual.",
         payload_bytes: u32 = "Bytes of the payload, padding not counted.",
@@ -90,8 +90,6 @@ pub enum RecordType {
     Commit = 0,
     /// A checkpoint was taken, or an idle writer proves its last commit.
     Checkpoint = 1,
-    /// A cartridge was built.
-    Cartridge = 2,
     /// Part of a transaction; counts only with its commit.
     Continuation = 3,
 }
@@ -102,7 +100,6 @@ impl RecordType {
         Some(match value {
             0 => Self::Commit,
             1 => Self::Checkpoint,
-            2 => Self::Cartridge,
             3 => Self::Continuation,
             _ => return None,
         })
@@ -113,7 +110,6 @@ impl RecordType {
         match self {
             Self::Commit => "commit",
             Self::Checkpoint => "checkpoint",
-            Self::Cartridge => "cartridge",
             Self::Continuation => "continuation",
         }
     }

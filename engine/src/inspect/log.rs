@@ -40,7 +40,7 @@ pub struct RecordView {
     pub segment: usize,
     /// Where it starts in the segment's file.
     pub offset: u64,
-    /// Commit, checkpoint, cartridge, continuation.
+    /// Commit, checkpoint, continuation.
     pub record_type: RecordType,
     /// The transaction.
     pub txn_id: TxnId,

@@ -111,7 +111,7 @@ impl Transactions {
             let Some(record) = self.scanner.next()? else { return Ok(None) };
             let (lsn, header) = (record.lsn, record.header);
             let checked = match header.kind() {
-                Some(RecordType::Checkpoint | RecordType::Cartridge) | None => Ok(Step::Pass),
+                Some(RecordType::Checkpoint) | None => Ok(Step::Pass),
                 Some(RecordType::Continuation) => judge_commit(record.payload, &header, lsn)
                     .and_then(|(part, _)| {
                         continued(self.open, lsn, &header, &part, start).map(Step::Open)

@@ -349,21 +349,6 @@ impl LogWriter {
         Appended { lsn, end_lsn, crc, generation: self.generation }
     }
 
-    /// Appends a record that is no transaction's: a built cartridge's note.
-    ///
-    /// # Errors
-    /// `OutOfSpace`, `Io`, `Poisoned`.
-    pub fn append_note(&self, last: TxnId, payload: &[u8]) -> Result<Appended> {
-        let mut appender = self.appender();
-        self.check_sound()?;
-        let bytes = record_bytes(payload.len() as u64);
-        let needed = bytes.saturating_add(appender.reserved);
-        self.make_room(&mut appender, needed)?;
-        let mut record = vec![0; RecordHeader::BYTES];
-        record.extend_from_slice(payload);
-        Ok(self.seal_and_push(&mut appender, &mut record, RecordType::Cartridge, 0, last))
-    }
-
     /// Appends one unsynced checkpoint-type record when the last commit is durable but nothing in
     /// the log proves it yet (rule 23); whether it did. `last` is the newest chained TxnId.
     ///

@@ -120,7 +120,6 @@ fn records(bytes: &[u8]) -> String {
             let kind = match header.record_type {
                 0 => "commit",
                 1 => "checkpoint record at",
-                2 => "cartridge record at",
                 3 => "continuation of",
                 _ => "unknown record of",
             };

@@ -24,7 +24,6 @@ pub const fn type_name(record_type: RecordType) -> &'static str {
     match record_type {
         RecordType::Commit => "commit",
         RecordType::Checkpoint => "checkpoint",
-        RecordType::Cartridge => "cartridge",
         RecordType::Continuation => "continued",
     }
 }

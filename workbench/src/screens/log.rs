@@ -221,8 +221,7 @@ impl Component for LogScreen {
                     None => Some(RecordType::Commit),
                     Some(RecordType::Commit) => Some(RecordType::Checkpoint),
                     Some(RecordType::Checkpoint) => Some(RecordType::Continuation),
-                    Some(RecordType::Continuation) => Some(RecordType::Cartridge),
-                    Some(RecordType::Cartridge) => None,
+                    Some(RecordType::Continuation) => None,
                 };
                 self.filter();
                 let what = self.only.map_or("all records", type_name);
