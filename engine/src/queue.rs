@@ -9,12 +9,14 @@
 //! (nothing) ────────▶ ready ────────────▶ claimed ───────────▶ (gone, counted as done)
 //!     │                 ▲ ▲                 │ │
 //!     │ due later       │ │ lease expired   │ │ fail, attempts used up
-//!     └──▶ delayed ─────┘ └─────────────────┘ └──────────────▶ dead
+//!     └──▶ delayed ─────┘ └─────────────────┘ └──────────────▶ dead ─▶ ready (revive), gone (discard)
 //!              due          fail: retry, through delayed when a pause is asked for
 //! ```
 
 mod claim;
+mod dead;
 pub mod key;
+mod list;
 pub mod pending_tasks;
 pub mod row;
 mod settle;
@@ -98,7 +100,8 @@ impl TaskQueue {
         Self::with_prefix(db, DEFAULT_PREFIX)
     }
 
-    /// The queue of `db` whose keys all start with `prefix`.
+    /// The queue of `db` whose keys all start with `prefix`. No other rows may have keys that start
+    /// with it, those of another queue neither.
     pub fn with_prefix(db: Db, prefix: &[u8]) -> Self {
         Self { db, layout: Layout::new(prefix), patience: Duration::from_secs(30) }
     }

@@ -103,6 +103,11 @@ impl Layout {
         self.key(b'x', &[])
     }
 
+    /// The prefix of the dead letters of one type.
+    pub fn dead(&self, task_type: &[u8]) -> Vec<u8> {
+        self.key(b'x', &[task_type, &[0]])
+    }
+
     /// The one index entry a task has, by its state (QUEUE-2).
     pub fn index(&self, task: &Task) -> Vec<u8> {
         let id = task.id.to_be_bytes();

@@ -5,7 +5,7 @@
 
 use super::key::{Layout, ReadyKey};
 use super::row::bad_row;
-use crate::cartridge::{Cartridge, CartridgeType, KeptRow, Section, expect_type};
+use crate::cartridge::{Cartridge, CartridgeType, KeptRow, Section, type_of};
 use crate::error::{Place, Result};
 use crate::format::field::layout;
 use serde::Serialize;
@@ -70,9 +70,14 @@ pub struct PendingTask {
 impl CartridgeType for PendingTasks {
     const NAME: &'static str = "pending_tasks_by_type";
     const VERSION: u32 = 0;
+    const SECTIONS: &'static [u32] = &[SECTION_TYPES, SECTION_NAMES, SECTION_TASKS];
 
     fn options(&self) -> Vec<u8> {
         self.layout.prefix().to_vec()
+    }
+
+    fn from_options(options: &[u8]) -> Option<Self> {
+        Some(Self::with_prefix(options))
     }
 
     fn prefixes(&self) -> Vec<Vec<u8>> {
@@ -145,11 +150,15 @@ impl CartridgeType for PendingTasks {
         let mut last_name: Option<&[u8]> = None;
         for index in 0..pending.type_count() {
             let entry = pending.type_entry(index)?;
-            if entry.first != next || entry.count == 0 {
+            let (name, tasks) = pending.type_at(index)?;
+            if entry.first != next || entry.count == 0 || entry.reserved != 0 {
                 return bad("types that cover the tasks in order", format!("{entry:?}"));
             }
+            // No overflow: `type_at` found that many tasks in the section.
             next += entry.count;
-            let (name, tasks) = pending.type_at(index)?;
+            if name.is_empty() || name.contains(&0) {
+                return bad("names without zero bytes", name.escape_ascii().to_string());
+            }
             if last_name.is_some_and(|last| last >= name) {
                 return bad("type names that rise", name.escape_ascii().to_string());
             }
@@ -159,8 +168,14 @@ impl CartridgeType for PendingTasks {
                 return bad("tasks in the order of claims", name.escape_ascii().to_string());
             }
         }
-        if next != (pending.tasks.len() / TaskEntry::BYTES) as u64 {
-            return bad("types that cover all tasks", next.to_string());
+        if next != (pending.tasks.len() / TaskEntry::BYTES) as u64
+            || next != cartridge.header().input_rows
+        {
+            return bad("types that cover all tasks, each from one input row", next.to_string());
+        }
+        let priorities = pending.tasks.chunks_exact(TaskEntry::BYTES).filter_map(TaskEntry::decode);
+        if let Some(entry) = priorities.into_iter().find(|entry| entry.priority > u8::MAX.into()) {
+            return bad("priorities up to 255", format!("{entry:?}"));
         }
         Ok(())
     }
@@ -181,7 +196,7 @@ impl<'a> Pending<'a> {
     /// # Errors
     /// `InvalidArgument` for another type of cartridge; `Corrupt`.
     pub fn new(cartridge: &'a Cartridge) -> Result<Self> {
-        expect_type::<PendingTasks>(cartridge)?;
+        type_of::<PendingTasks>(cartridge)?;
         Ok(Self {
             cartridge,
             types: cartridge.entries(SECTION_TYPES, TypeEntry::BYTES)?,

@@ -20,6 +20,16 @@ pub enum State {
 }
 
 impl State {
+    /// Its name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Delayed => "delayed",
+            Self::Claimed => "claimed",
+            Self::Dead => "dead",
+        }
+    }
+
     fn from_u8(value: u8) -> Option<Self> {
         [Self::Ready, Self::Delayed, Self::Claimed, Self::Dead]
             .into_iter()

@@ -61,15 +61,26 @@ impl TaskQueue {
     /// # Errors
     /// As [`TaskQueue::complete`].
     pub fn heartbeat(&self, now: Millis, id: u64, owner: &[u8], lease: Millis) -> Result<Settled> {
-        self.step(|txn| {
-            let Some(before) = self.owned(txn, now, id, owner)? else {
-                return Ok(Settled::NotYours);
-            };
-            let mut after = before.clone();
-            after.lease_until = now.saturating_add(lease);
-            self.restate(txn, &before, &after)?;
-            Ok(Settled::Yes)
-        })
+        self.step(|txn| self.heartbeat_in(txn, now, id, owner, lease))
+    }
+
+    /// As [`TaskQueue::heartbeat`], as part of a transaction of the caller's: partial results and the
+    /// longer lease become visible together.
+    ///
+    /// # Errors
+    /// As [`TaskQueue::complete`].
+    pub fn heartbeat_in(
+        &self,
+        txn: &mut WriteTxn,
+        now: Millis,
+        id: u64,
+        owner: &[u8],
+        lease: Millis,
+    ) -> Result<Settled> {
+        let Some(before) = self.owned(txn, now, id, owner)? else { return Ok(Settled::NotYours) };
+        let after = Task { lease_until: now.saturating_add(lease), ..before.clone() };
+        self.restate(txn, &before, &after)?;
+        Ok(Settled::Yes)
     }
 
     /// The work failed: the task is ready again, delayed, or dead when its attempts are used up.
@@ -83,11 +94,24 @@ impl TaskQueue {
         owner: &[u8],
         failure: Failure<'_>,
     ) -> Result<Settled> {
-        self.step(|txn| {
-            let Some(task) = self.owned(txn, now, id, owner)? else { return Ok(Settled::NotYours) };
-            self.give_back(txn, now, &task, failure)?;
-            Ok(Settled::Yes)
-        })
+        self.step(|txn| self.fail_in(txn, now, id, owner, failure))
+    }
+
+    /// As [`TaskQueue::fail`], as part of a transaction of the caller's.
+    ///
+    /// # Errors
+    /// As [`TaskQueue::complete`].
+    pub fn fail_in(
+        &self,
+        txn: &mut WriteTxn,
+        now: Millis,
+        id: u64,
+        owner: &[u8],
+        failure: Failure<'_>,
+    ) -> Result<Settled> {
+        let Some(task) = self.owned(txn, now, id, owner)? else { return Ok(Settled::NotYours) };
+        self.give_back(txn, now, &task, failure)?;
+        Ok(Settled::Yes)
     }
 
     /// Takes back tasks whose leases have ended, up to [`super::BATCH_MAX`]; how many. A claim does
