@@ -27,7 +27,7 @@ pub use file::{CARTRIDGE_MAGIC, Cartridge, CartridgeHeader, SectionEntry, Sectio
 pub use keeper::{Keeper, KeeperState};
 pub use staleness::{Policy, Reason, Staleness, rebuild_if_stale, staleness};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 
 /// The format this program writes, and the newest it reads.
 pub const CARTRIDGE_VERSION: u32 = 0;
@@ -58,9 +58,14 @@ pub trait CartridgeType: Clone {
     const NAME: &'static str;
     /// The version of its sections. A reader refuses a newer one.
     const VERSION: u32;
+    /// The sections it makes and knows.
+    const SECTIONS: &'static [u32];
 
     /// The options it was made with, as stored in the header block.
     fn options(&self) -> Vec<u8>;
+
+    /// The type with the options of a cartridge; `None` when they are not what [`Self::options`] writes.
+    fn from_options(options: &[u8]) -> Option<Self>;
 
     /// The key prefixes it reads; an empty prefix reads every row.
     fn prefixes(&self) -> Vec<Vec<u8>>;
@@ -88,16 +93,27 @@ pub trait CartridgeType: Clone {
     fn check(&self, cartridge: &Cartridge) -> Result<()>;
 }
 
-/// An error unless `cartridge` is of type `T` and of a version this program reads.
-pub(crate) fn expect_type<T: CartridgeType>(cartridge: &Cartridge) -> Result<()> {
+/// The type `T` with the options that `cartridge` was built with.
+///
+/// # Errors
+/// `InvalidArgument` when it is of another type; `UnsupportedFormat` for a newer version or a section
+/// that must be known and is not; `Corrupt` (CART-7) for options that the type does not write.
+pub fn type_of<T: CartridgeType>(cartridge: &Cartridge) -> Result<T> {
     if cartridge.type_name() != T::NAME {
         let name = cartridge.type_name().escape_debug().to_string();
         return Err(Error::InvalidArgument(format!("a cartridge {name}, not {}", T::NAME)));
     }
+    let unsupported =
+        |found| Error::UnsupportedFormat { path: cartridge.path().to_path_buf(), found };
     if cartridge.header().type_version > T::VERSION {
-        let path = cartridge.path().to_path_buf();
-        let found = format!("{} version {}", T::NAME, cartridge.header().type_version);
-        return Err(Error::UnsupportedFormat { path, found });
+        let version = cartridge.header().type_version;
+        return Err(unsupported(format!("{} version {version}", T::NAME)));
     }
-    Ok(())
+    if let Some(unknown) = cartridge.must_be_known().find(|kind| !T::SECTIONS.contains(kind)) {
+        return Err(unsupported(format!("section {unknown} in a cartridge {}", T::NAME)));
+    }
+    T::from_options(cartridge.options()).ok_or_else(|| {
+        let expected = format_args!("options of {}", T::NAME);
+        cartridge.bad("CART-7", Place::File, expected, cartridge.options().escape_ascii())
+    })
 }

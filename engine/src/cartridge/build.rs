@@ -85,6 +85,12 @@ pub fn build_bytes<T: CartridgeType>(
     kind: &T,
     request: BuildRequest<'_>,
 ) -> Result<(Vec<u8>, BuildReport)> {
+    let options = kind.options();
+    if options.len() > file::OPTIONS_BYTES_MAX {
+        let limit = file::OPTIONS_BYTES_MAX;
+        let why = format!("options of {} bytes, at most {limit} fit", options.len());
+        return Err(Error::InvalidArgument(why));
+    }
     let target = match request.at {
         Some(txn_id) => txn_id,
         None => TxnId::new(db.stats().durable_txn),
@@ -99,7 +105,7 @@ pub fn build_bytes<T: CartridgeType>(
     let sections = kind.sections(&mut rows)?;
     let count = inputs.rows.len() as u64;
     let input = (hasher.finish(), count);
-    let bytes = file::encode(T::NAME, T::VERSION, &kind.options(), source, input, &sections);
+    let bytes = file::encode(T::NAME, T::VERSION, &options, source, input, &sections);
     let report = BuildReport {
         txn_id: target,
         route: inputs.route,
@@ -177,7 +183,9 @@ fn gather<T: CartridgeType>(
             return Err(Error::InvalidArgument(why.into()));
         }
     }
-    if allowed(Route::Snapshot) && request.route.is_some() {
+    // The newest state is there to be scanned; an older one would be put together from the log first.
+    let newest = target.get() == db.stats().durable_txn;
+    if allowed(Route::Snapshot) && (newest || request.route.is_some()) {
         return from_snapshot(db, kind, target);
     }
     match from_stream(db, kind, target) {

@@ -8,6 +8,7 @@ use crate::format::content_hash::ContentHash;
 use crate::format::field::{Crc, Magic, layout};
 use crate::ids::{FileUuid, Lsn, TxnId};
 use serde::Serialize;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -21,7 +22,7 @@ const CRC_OFFSET: usize = 4;
 const SECTION_ALIGN: usize = 64;
 
 /// Longest options.
-const OPTIONS_BYTES_MAX: usize = 4096;
+pub(super) const OPTIONS_BYTES_MAX: usize = 4096;
 
 /// Set in a section's `flags`: a reader that does not know the section may pass over it.
 const FLAG_OPTIONAL: u32 = 1;
@@ -98,10 +99,7 @@ pub(super) fn encode(
     input: (ContentHash, u64),
     sections: &[Section],
 ) -> Vec<u8> {
-    assert!(
-        name.len() <= 32 && options.len() <= OPTIONS_BYTES_MAX,
-        "the type's name and options fit"
-    );
+    assert!(name.len() <= 32, "the type's name fits; options were asked for before");
     let table_at = (CartridgeHeader::BYTES + options.len()).next_multiple_of(8);
     let mut at = (table_at + sections.len() * SectionEntry::BYTES).next_multiple_of(SECTION_ALIGN);
     let mut table = Vec::new();
@@ -298,12 +296,29 @@ impl Cartridge {
         Err(self.bad("CART-6", Place::File, expected, bytes.len()))
     }
 
-    /// Verifies every section now.
+    /// Verifies every section and the zeros between them now: reads every byte once.
     ///
     /// # Errors
-    /// The first section that is wrong.
+    /// `Corrupt`: the first section that is wrong (CART-5), or bytes between sections that are not zero
+    /// (CART-8).
     pub fn verify_sections(&self) -> Result<()> {
-        self.table.iter().try_for_each(|entry| self.section(entry.kind).map(|_| ()))
+        self.table.iter().try_for_each(|entry| self.section(entry.kind).map(|_| ()))?;
+        let mut start = table_place(&self.header).1;
+        for entry in self.table.iter().map(Some).chain([None]) {
+            let end = entry.map_or(self.bytes.len(), |entry| entry.offset as usize);
+            let gap = self.bytes.get(start..end).unwrap_or_default();
+            if let Some(at) = gap.iter().position(|&byte| byte != 0) {
+                let place = Place::Offset((start + at) as u64);
+                return Err(self.bad("CART-8", place, "zero", gap[at]));
+            }
+            start = entry.map_or(end, |entry| (entry.offset + entry.bytes) as usize);
+        }
+        Ok(())
+    }
+
+    /// Sections that a reader may not pass over.
+    pub(super) fn must_be_known(&self) -> impl Iterator<Item = u32> + '_ {
+        self.table.iter().filter(|entry| entry.flags & FLAG_OPTIONAL == 0).map(|entry| entry.kind)
     }
 
     /// A finding about this file.
@@ -311,8 +326,8 @@ impl Cartridge {
         &self,
         rule: &'static str,
         place: Place,
-        expected: impl std::fmt::Display,
-        found: impl std::fmt::Display,
+        expected: impl Display,
+        found: impl Display,
     ) -> Error {
         Corrupt::at(place, rule, expected, found).in_file(&self.path).into()
     }
@@ -325,10 +340,45 @@ impl Cartridge {
     }
 }
 
+/// Where the section table starts and ends.
+fn table_place(header: &CartridgeHeader) -> (usize, usize) {
+    let start = (CartridgeHeader::BYTES + header.options_bytes as usize).next_multiple_of(8);
+    (start, start + header.section_count as usize * SectionEntry::BYTES)
+}
+
 /// Judges header, options and table; believes no byte of them.
 fn decode_head(path: &Path, bytes: &[u8]) -> Result<(CartridgeHeader, Vec<u8>, Vec<SectionEntry>)> {
-    let bad = |rule, place, expected: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
-        Error::from(Corrupt::at(place, rule, expected, found).in_file(path))
+    let header = decode_header(path, bytes)?;
+    let bad = |rule, expected: &dyn Display, found: &dyn Display| {
+        Error::from(Corrupt::at(Place::Offset(0), rule, expected, found).in_file(path))
+    };
+    let (table_at, table_end) = table_place(&header);
+    let options_end = CartridgeHeader::BYTES + header.options_bytes as usize;
+    let (Some(head), Some(options), Some(table_bytes)) = (
+        bytes.get(..table_end),
+        bytes.get(CartridgeHeader::BYTES..options_end),
+        bytes.get(table_at..table_end),
+    ) else {
+        return Err(bad("CART-1", &"options and section table", &"end of file"));
+    };
+    let crc = head_crc(head);
+    if crc != header.crc.0 {
+        let expected = format!("checksum {crc:08x} (computed)");
+        return Err(bad("CART-3", &expected, &format_args!("{:08x} (stored)", header.crc.0)));
+    }
+    let reserved = u64::from(header.reserved) | u64::from(header.reserved2);
+    let gap = bytes.get(options_end..table_at).unwrap_or_default();
+    if reserved != 0 || header.reserved3 != [0; 16] || gap.iter().any(|&byte| byte != 0) {
+        return Err(bad("CART-8", &"reserved bytes that are zero", &"others"));
+    }
+    let table = decode_table(path, &header, table_bytes)?;
+    Ok((header, options.to_vec(), table))
+}
+
+/// The header, if this program reads its version and its numbers are within limits.
+fn decode_header(path: &Path, bytes: &[u8]) -> Result<CartridgeHeader> {
+    let bad = |rule, expected: &dyn Display, found: &dyn Display| {
+        Error::from(Corrupt::at(Place::File, rule, expected, found).in_file(path))
     };
     let unsupported = |found: String| Error::UnsupportedFormat { path: path.to_path_buf(), found };
     let magic = bytes.get(..4).unwrap_or_default();
@@ -336,7 +386,7 @@ fn decode_head(path: &Path, bytes: &[u8]) -> Result<(CartridgeHeader, Vec<u8>, V
         return Err(unsupported(format!("starts with \"{}\", not NCAR", magic.escape_ascii())));
     }
     let Some(header) = CartridgeHeader::decode(bytes) else {
-        return Err(bad("CART-1", Place::File, &"a cartridge header", &bytes.len()));
+        return Err(bad("CART-1", &"a cartridge header", &bytes.len()));
     };
     if header.version > CARTRIDGE_VERSION || header.flags != 0 {
         return Err(unsupported(format!(
@@ -345,70 +395,67 @@ fn decode_head(path: &Path, bytes: &[u8]) -> Result<(CartridgeHeader, Vec<u8>, V
         )));
     }
     if header.file_bytes != bytes.len() as u64 {
-        return Err(bad(
-            "CART-1",
-            Place::File,
-            &format_args!("{} bytes", header.file_bytes),
-            &bytes.len(),
-        ));
+        return Err(bad("CART-1", &format_args!("{} bytes", header.file_bytes), &bytes.len()));
     }
-    let options_bytes = header.options_bytes as usize;
-    if options_bytes > OPTIONS_BYTES_MAX || header.section_count > SECTIONS_MAX {
-        let found = format!("{options_bytes} bytes of options, {} sections", header.section_count);
-        return Err(bad("CART-2", Place::Offset(0), &"options and table within limits", &found));
+    if header.options_bytes as usize > OPTIONS_BYTES_MAX || header.section_count > SECTIONS_MAX {
+        let found =
+            format!("{} bytes of options, {} sections", header.options_bytes, header.section_count);
+        return Err(bad("CART-2", &"options and table within limits", &found));
     }
-    let options_end = CartridgeHeader::BYTES + options_bytes;
-    let table_at = options_end.next_multiple_of(8);
-    let table_end = table_at + header.section_count as usize * SectionEntry::BYTES;
-    let (Some(head), Some(options), Some(table_bytes)) = (
-        bytes.get(..table_end),
-        bytes.get(CartridgeHeader::BYTES..options_end),
-        bytes.get(table_at..table_end),
-    ) else {
-        return Err(bad("CART-1", Place::File, &"options and section table", &"end of file"));
-    };
-    let crc = head_crc(head);
-    if crc != header.crc.0 {
-        let expected = format!("checksum {crc:08x} (computed)");
-        return Err(bad(
-            "CART-3",
-            Place::Offset(0),
-            &expected,
-            &format_args!("{:08x} (stored)", header.crc.0),
-        ));
-    }
-    let mut table = Vec::new();
-    let mut free_from = table_end as u64;
-    for entry in table_bytes.chunks_exact(SectionEntry::BYTES).filter_map(SectionEntry::decode) {
-        let end = entry.offset.checked_add(entry.bytes);
-        let placed = entry.offset >= free_from
-            && entry.offset % SECTION_ALIGN as u64 == 0
-            && end.is_some_and(|end| end <= header.file_bytes);
-        if !placed {
+    Ok(header)
+}
+
+/// The entries of the section table: in order, inside the file, each kind once.
+fn decode_table(path: &Path, header: &CartridgeHeader, bytes: &[u8]) -> Result<Vec<SectionEntry>> {
+    let mut free_from = table_place(header).1 as u64;
+    let mut table: Vec<SectionEntry> = Vec::new();
+    for entry in bytes.chunks_exact(SectionEntry::BYTES).filter_map(SectionEntry::decode) {
+        let bad = |rule, expected: &str, found: String| {
+            let place = Place::Offset(entry.offset);
+            Err(Corrupt::at(place, rule, expected, found).in_file(path).into())
+        };
+        let end = entry.offset.checked_add(entry.bytes).filter(|&end| end <= header.file_bytes);
+        let placed = entry.offset >= free_from && entry.offset.is_multiple_of(SECTION_ALIGN as u64);
+        let Some(end) = end.filter(|_| placed) else {
             let found = format!("{} bytes at {:#x}", entry.bytes, entry.offset);
-            return Err(bad(
-                "CART-2",
-                Place::Offset(entry.offset),
-                &"sections in order inside the file",
-                &found,
-            ));
-        }
+            return bad("CART-2", "sections in order inside the file", found);
+        };
         if entry.flags & !FLAG_OPTIONAL != 0 {
-            return Err(unsupported(format!(
-                "section {} with flags {:#x}",
-                entry.kind, entry.flags
-            )));
+            let found = format!("section {} with flags {:#x}", entry.kind, entry.flags);
+            return Err(Error::UnsupportedFormat { path: path.to_path_buf(), found });
         }
-        if table.iter().any(|known: &SectionEntry| known.kind == entry.kind) {
-            return Err(bad(
-                "CART-2",
-                Place::Offset(entry.offset),
-                &"each section once",
-                &entry.kind,
-            ));
+        if table.iter().any(|known| known.kind == entry.kind) {
+            return bad("CART-2", "each section once", entry.kind.to_string());
         }
-        free_from = end.unwrap_or(u64::MAX);
+        if entry.reserved != 0 {
+            return bad("CART-8", "reserved bytes that are zero", entry.reserved.to_string());
+        }
+        free_from = end;
         table.push(entry);
     }
-    Ok((header, options.to_vec(), table))
+    Ok(table)
+}
+
+/// Makes every checksum right again: what a hostile writer would do.
+#[cfg(test)]
+pub(super) fn restamp(bytes: &mut [u8]) {
+    let Some(header) = CartridgeHeader::decode(bytes) else { return };
+    if header.section_count > SECTIONS_MAX || header.options_bytes as usize > OPTIONS_BYTES_MAX {
+        return;
+    }
+    let (start, end) = table_place(&header);
+    for at in (start..end).step_by(SectionEntry::BYTES) {
+        let Some(entry) = bytes.get(at..).and_then(SectionEntry::decode) else { return };
+        let range = usize::try_from(entry.offset)
+            .ok()
+            .and_then(|from| Some(from..from.checked_add(usize::try_from(entry.bytes).ok()?)?));
+        if let Some(section) = range.and_then(|range| bytes.get(range)) {
+            let crc = section_crc(entry.kind, entry.offset, section);
+            bytes[at + 32..at + 36].copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+    if let Some(head) = bytes.get(..end) {
+        let crc = head_crc(head);
+        bytes[CRC_OFFSET..CRC_OFFSET + 4].copy_from_slice(&crc.to_le_bytes());
+    }
 }

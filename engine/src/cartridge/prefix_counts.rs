@@ -3,7 +3,7 @@
 //! Keys are cut at delimiters, up to a depth: with the default options `user/7/name` counts under ``,
 //! `user/` and `user/7/`. Sections: `spec/cartridge_v0.md`, prefix counts.
 
-use super::{Cartridge, CartridgeType, KeptRow, Section};
+use super::{Cartridge, CartridgeType, KeptRow, Section, type_of};
 use crate::error::{Place, Result};
 use crate::format::field::layout;
 use serde::Serialize;
@@ -80,11 +80,18 @@ struct Open<'a> {
 impl CartridgeType for PrefixCounts {
     const NAME: &'static str = "prefix_counts";
     const VERSION: u32 = 0;
+    const SECTIONS: &'static [u32] = &[SECTION_ENTRIES, SECTION_NAMES];
 
     fn options(&self) -> Vec<u8> {
         let mut out = self.depth_max.to_le_bytes().to_vec();
         out.extend_from_slice(&self.delimiters);
         out
+    }
+
+    fn from_options(options: &[u8]) -> Option<Self> {
+        let (depth_max, delimiters) = options.split_first_chunk()?;
+        let depth_max = u32::from_le_bytes(*depth_max);
+        Some(Self { delimiters: delimiters.to_vec(), depth_max })
     }
 
     fn prefixes(&self) -> Vec<Vec<u8>> {
@@ -147,16 +154,54 @@ impl CartridgeType for PrefixCounts {
     }
 
     fn check(&self, cartridge: &Cartridge) -> Result<()> {
-        let mut last: Option<PrefixCount<'_>> = None;
-        for entry in PrefixTable::new(cartridge)?.iter() {
+        let table = PrefixTable::new(cartridge)?;
+        let bad = |expected: &str, entry: PrefixCount<'_>| {
+            let found = format_args!("{} in {}", entry.rows, entry.prefix.escape_ascii());
+            Err(cartridge.bad("CART-7", Place::File, expected, found))
+        };
+        // The prefixes around the current one, each with what its longer ones have not used up.
+        let mut open: Vec<PrefixCount<'_>> = Vec::new();
+        let mut last: &[u8] = &[];
+        for entry in table.iter() {
             let entry = entry?;
-            if last.is_some_and(|last| last.prefix >= entry.prefix) {
-                let found = entry.prefix.escape_ascii();
-                return Err(cartridge.bad("CART-7", Place::File, "prefixes that rise", found));
+            if !open.is_empty() && last >= entry.prefix {
+                return bad("prefixes that rise", entry);
             }
-            last = Some(entry);
+            last = entry.prefix;
+            while open.last().is_some_and(|outer| !entry.prefix.starts_with(outer.prefix)) {
+                open.pop();
+            }
+            if entry.depth as usize != open.len() || entry.depth > self.depth_max {
+                return bad("a depth that is the number of shorter prefixes", entry);
+            }
+            match open.last_mut() {
+                Some(outer) => {
+                    let Some(left) = outer.without(&entry) else {
+                        return bad("no more in a prefix than in the shorter one", entry);
+                    };
+                    *outer = left;
+                }
+                None if entry.prefix.is_empty() && entry.rows == cartridge.header().input_rows => {}
+                None => return bad("all input rows under the empty prefix", entry),
+            }
+            open.push(entry);
+        }
+        if table.is_empty() {
+            return Err(cartridge.bad("CART-7", Place::File, "the empty prefix", "no entry"));
         }
         Ok(())
+    }
+}
+
+impl PrefixCount<'_> {
+    /// What is left without the rows of `inner`; `None` when it has more.
+    fn without(self, inner: &Self) -> Option<Self> {
+        Some(Self {
+            rows: self.rows.checked_sub(inner.rows)?,
+            key_bytes: self.key_bytes.checked_sub(inner.key_bytes)?,
+            value_bytes: self.value_bytes.checked_sub(inner.value_bytes)?,
+            ..self
+        })
     }
 }
 
@@ -174,7 +219,7 @@ impl<'a> PrefixTable<'a> {
     /// # Errors
     /// `InvalidArgument` for another type of cartridge; `Corrupt`.
     pub fn new(cartridge: &'a Cartridge) -> Result<Self> {
-        super::expect_type::<PrefixCounts>(cartridge)?;
+        type_of::<PrefixCounts>(cartridge)?;
         let entries = cartridge.entries(SECTION_ENTRIES, PrefixEntry::BYTES)?;
         let names = cartridge.section(SECTION_NAMES)?.0;
         Ok(Self { cartridge, entries, names })
