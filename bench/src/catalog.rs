@@ -203,6 +203,8 @@ pub fn all() -> Vec<Entry> {
     entries.extend_from_slice(suite::hardening::ENTRIES);
     #[cfg(feature = "peers")]
     entries.extend_from_slice(crate::peers::ENTRIES);
+    #[cfg(feature = "peers")]
+    entries.extend_from_slice(crate::peers::claims::ENTRIES);
     entries
 }
 

@@ -5,6 +5,7 @@
 //! lie in the data folder, with real syncs. Repeats are interleaved like any other run's, and
 //! allocations are not counted, since engines in C would seem to have none.
 
+pub(crate) mod claims;
 mod fjall;
 mod lmdb;
 mod northstar;
