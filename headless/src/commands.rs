@@ -162,7 +162,7 @@ pub fn must_be_file(path: &Path) -> Result<()> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Told::no(format!("there is no file {}", shown(path)))
-                .hint("`northstar-headless load` and `put` make a new database")
+                .hint("`northstar-headless load`, `put` and `queue add` make a new database")
                 .into())
         }
         Err(error) => Err(Report::from(error).wrap_err(format!("cannot look at {}", shown(path)))),

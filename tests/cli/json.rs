@@ -179,12 +179,19 @@ fn queue_and_cartridges(spec: &mut Spec, folder: &Folder) {
         spec.stream("queue claim", folder, &claim, "");
     }
     spec.document("queue stats", folder, &["queue", "stats", "a.ns", "--json"]);
+    folder.run(&["queue", "fail", "a.ns", "1", "--owner", "w", "--error", "no"]).ok();
+    spec.stream("queue list", folder, &["queue", "list", "a.ns", "--json"], "");
+    spec.document("queue verify", folder, &["queue", "verify", "a.ns", "--json"]);
     let info = ["cartridge", "info", "p", "--db", "a.ns", "--json"];
     spec.document("cartridge info", folder, &info);
+    spec.document("cartridge verify", folder, &["cartridge", "verify", "p", "--json"]);
 }
 
 /// Damages what there is, for the fields that only damage shows.
 fn damage(spec: &mut Spec, folder: &Folder) {
+    let counts_of_t = ["del", "a.ns", "00712f6e74", "--hex"];
+    folder.run(&counts_of_t).ok();
+    spec.document("queue verify", folder, &["queue", "verify", "a.ns", "--json"]);
     let mut bytes = folder.read("a.ns");
     let tree = folder.run(&["dump", "a.ns", "tree", "--json"]).ok().text();
     let mut leaves = tree.lines().filter(|line| line.contains("\"level\":0,"));

@@ -2,12 +2,13 @@
 //!
 //! [`support`] runs it; one module a theme. Goldens: `goldens/cli`, renewed with `NORTHSTAR_BLESS=1`.
 
-mod artefacts;
+mod cartridge;
 mod damage;
 mod help;
 mod json;
 mod kill;
 mod load;
+mod queue;
 mod rows;
 mod support;
 mod terminal;
