@@ -16,6 +16,7 @@
 //! is used again only when no epoch that could have seen it is running and nothing pins it.
 
 mod allocator;
+mod apart;
 mod edit;
 mod epoch;
 mod frame;
@@ -33,6 +34,7 @@ pub use edit::{Edit, Finished, RetiredRun};
 pub use frame::Page;
 pub use page_ref::PageRef;
 pub use value::Value;
+pub(crate) use view::Seen;
 pub use view::View;
 pub use write_back::{Step, WriteBack};
 

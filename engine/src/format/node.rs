@@ -27,7 +27,7 @@ mod view;
 pub use cells::{Cells, Insert, SplitAt};
 pub use check::check_node;
 pub use edit::{NodeMut, Scratch, child_bytes};
-pub use view::{CellValue, Node, Probe, head_of};
+pub use view::{Cell, CellValue, FIRST_SLOT_LINES, Node, Probe, head_of};
 
 use super::field::layout;
 use super::overflow::ValueDescriptor;

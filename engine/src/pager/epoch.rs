@@ -4,15 +4,14 @@
 //! there; to take a frame back, the epoch is advanced and all slots are looked at. Slots belong to
 //! nobody: a thread tries the one it had last time first. Cost: one compare-exchange, one store.
 
+use super::apart::Apart;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Operations that run at one time; more wait for one to end.
 const SLOTS: usize = 64;
 
-/// A slot on cache lines of its own (two, as they are fetched in pairs).
 #[derive(Debug, Default)]
-#[repr(align(128))]
 struct Slot {
     /// 0 when free.
     epoch: AtomicU64,
@@ -22,8 +21,8 @@ struct Slot {
 
 #[derive(Debug)]
 pub(super) struct Epochs {
-    current: AtomicU64,
-    slots: Box<[Slot]>,
+    current: Apart<AtomicU64>,
+    slots: Box<[Apart<Slot>]>,
 }
 
 static NEXT_HINT: AtomicUsize = AtomicUsize::new(0);
@@ -34,7 +33,8 @@ thread_local! {
 
 impl Epochs {
     pub(super) fn new() -> Self {
-        Self { current: AtomicU64::new(1), slots: (0..SLOTS).map(|_| Slot::default()).collect() }
+        let slots = (0..SLOTS).map(|_| Apart::default()).collect();
+        Self { current: Apart(AtomicU64::new(1)), slots }
     }
 
     #[inline]

@@ -15,8 +15,9 @@
 
 #![allow(unsafe_code)]
 
+use super::apart::Apart;
 use super::epoch::{Epochs, Running};
-use super::table::{State, Table, Word};
+use super::table::{State, Table, Word, Zeroed, zeroed};
 use crate::ids::{PageId, TxnId};
 use crate::limits::PAGE_BYTES;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -79,7 +80,6 @@ impl Drop for Region {
     }
 }
 
-#[derive(Default)]
 struct FrameMeta {
     page: AtomicU64,
     birth: AtomicU64,
@@ -87,7 +87,11 @@ struct FrameMeta {
     pins: AtomicU32,
 }
 
+// SAFETY: all its fields are atomic integers, of which all zeros are the number 0.
+unsafe impl Zeroed for FrameMeta {}
+
 /// Frames that hold nothing, or that wait until nobody can look at them.
+#[derive(Default)]
 struct Spare {
     free: Vec<u32>,
     limbo: VecDeque<(u64, u32)>,
@@ -101,11 +105,12 @@ pub(super) struct Pool {
     meta: Box<[FrameMeta]>,
     table: Table,
     epochs: Epochs,
-    spare: Mutex<Spare>,
     budget: u32,
-    next_owner: AtomicU64,
-    evictions: AtomicU64,
-    unclean: AtomicU64,
+    /// What who fills and empties frames writes, apart from what readers look at.
+    spare: Apart<Mutex<Spare>>,
+    next_owner: Apart<AtomicU64>,
+    evictions: Apart<AtomicU64>,
+    unclean: Apart<AtomicU64>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -128,7 +133,7 @@ impl Pool {
     /// changes under way.
     ///
     /// # Panics
-    /// When there is no memory for the reserve alone.
+    /// When there is no memory for the reserve alone, or for what is known of each frame.
     pub(super) fn new(budget: u32, reserve: u32) -> Self {
         let mut budget = budget.min(FRAMES_MAX);
         let region = loop {
@@ -141,19 +146,14 @@ impl Pool {
         let frames = region.frames;
         Self {
             region,
-            meta: (0..frames).map(|_| FrameMeta::default()).collect(),
+            meta: zeroed(frames).expect("memory for what is known of each frame"),
             table: Table::new(),
             epochs: Epochs::new(),
-            spare: Mutex::new(Spare {
-                free: Vec::new(),
-                limbo: VecDeque::new(),
-                untouched: 0,
-                hand: 0,
-            }),
             budget,
-            next_owner: AtomicU64::new(1),
-            evictions: AtomicU64::new(0),
-            unclean: AtomicU64::new(0),
+            spare: Apart::default(),
+            next_owner: Apart(AtomicU64::new(1)),
+            evictions: Apart::default(),
+            unclean: Apart::default(),
         }
     }
 
@@ -400,16 +400,24 @@ impl Pool {
         pages
     }
 
-    /// Brings the table and the header of `page` near, if it is in memory.
+    /// Brings the table and the first bytes of `page` near, if it is in memory.
     #[inline]
     pub(super) fn prefetch(&self, page: PageId) {
         let word = self.table.load(page);
         if word.state().is_some() {
             let frame = self.region.frame(word.frame()).as_ptr().cast::<u8>();
             super::prefetch::near(frame);
-            super::prefetch::near(frame.wrapping_add(64));
+            near_edges(frame);
         }
     }
+}
+
+/// Brings near what a look at a node needs right after its first cache line: the rest of its header,
+/// and its prefix at the end.
+#[inline]
+fn near_edges(frame: *const u8) {
+    super::prefetch::near(frame.wrapping_add(64));
+    super::prefetch::near(frame.wrapping_add(PAGE_BYTES - 1));
 }
 
 /// The right to read and write a set of private pages. Exists once; not to be copied.
@@ -485,11 +493,14 @@ pub(super) struct Epoch<'p> {
 impl<'p> Epoch<'p> {
     /// The shared page `page`, if it is in memory.
     #[inline]
-    pub(super) fn page(&self, page: PageId) -> Option<&Page> {
+    pub(super) fn page(&self, page: PageId) -> Option<Seen<'_, 'p>> {
         let frame = self.frame(page)?;
+        let start = self.pool.region.frame(frame);
+        near_edges(start.as_ptr().cast());
         // SAFETY: the word was seen in a shared state inside this epoch, so the frame is not
         // written, and not given away before the epoch ends; the borrow ends with it.
-        Some(unsafe { self.pool.region.frame(frame).as_ref() })
+        let bytes = unsafe { start.as_ref() };
+        Some(Seen { bytes, pool: self.pool, frame })
     }
 
     #[inline]
@@ -511,6 +522,32 @@ impl<'p> Epoch<'p> {
     #[inline]
     pub(super) fn pin(&self, page: PageId) -> Option<Pin<'p>> {
         Some(self.pool.pinned(self.frame(page)?))
+    }
+}
+
+/// A shared page, seen inside an epoch.
+pub(super) struct Seen<'e, 'p> {
+    bytes: &'e Page,
+    pool: &'p Pool,
+    frame: u32,
+}
+
+impl<'p> Seen<'_, 'p> {
+    #[inline]
+    pub(super) fn bytes(&self) -> &Page {
+        self.bytes
+    }
+
+    /// Keeps it behind the epoch. The epoch is still running: it is borrowed.
+    #[inline]
+    pub(super) fn pin(&self) -> Pin<'p> {
+        self.pool.pinned(self.frame)
+    }
+
+    /// Says that it will be pinned: the count of its pins is rarely near.
+    #[inline]
+    pub(super) fn will_pin(&self) {
+        super::prefetch::near(std::ptr::from_ref(self.pool.meta(self.frame)).cast());
     }
 }
 

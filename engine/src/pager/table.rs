@@ -130,17 +130,27 @@ impl Table {
     }
 }
 
-/// Zeroed words that cost no memory before they are touched.
-fn zeroed(words: usize) -> Option<Box<[AtomicU64]>> {
-    let layout = Layout::array::<AtomicU64>(words).ok()?;
+/// A type of which all zeros are a value.
+///
+/// # Safety
+/// They must be, and its size must not be zero.
+pub(super) unsafe trait Zeroed {}
+
+// SAFETY: all zeros are the number 0.
+unsafe impl Zeroed for AtomicU64 {}
+
+/// Zeroed values that cost neither time nor memory before they are touched. `None` when there is no
+/// memory, or for none of them.
+pub(super) fn zeroed<T: Zeroed>(count: usize) -> Option<Box<[T]>> {
+    let layout = Layout::array::<T>(count).ok().filter(|layout| layout.size() > 0)?;
     // SAFETY: the layout's size is not zero.
-    let start = unsafe { alloc_zeroed(layout) }.cast::<AtomicU64>();
+    let start = unsafe { alloc_zeroed(layout) }.cast::<T>();
     if start.is_null() {
         return None;
     }
-    let slice = std::ptr::slice_from_raw_parts_mut(start, words);
+    let slice = std::ptr::slice_from_raw_parts_mut(start, count);
     // SAFETY: allocated just now by the global allocator with the layout of this slice; all zeros
-    // are a valid AtomicU64.
+    // are a value of `T`.
     Some(unsafe { Box::from_raw(slice) })
 }
 

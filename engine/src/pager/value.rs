@@ -18,12 +18,11 @@ enum Repr<'p> {
 }
 
 impl<'p> Value<'p> {
-    /// `len` bytes of `page` from `start`; they are inside the page.
+    /// `len` bytes of `page` from `start`; they are inside the page. For those that
+    /// [`Self::try_short`] does not take.
+    #[inline]
     pub(crate) fn paged(page: PageRef<'p>, start: usize, len: usize) -> Self {
-        match page.get(start..start + len).and_then(Self::try_short) {
-            Some(short) => short,
-            None => Self { repr: Repr::Paged { page, start: start as u16, len: len as u16 } },
-        }
+        Self { repr: Repr::Paged { page, start: start as u16, len: len as u16 } }
     }
 
     /// A copy, if `bytes` are few.

@@ -4,11 +4,12 @@
 //! (crash rule 8), in memory or not. Cost of a hop in memory: two loads for the translation and the
 //! page's first cache line.
 
-use super::frame::{Epoch, Owner, Page, Pin};
+use super::frame::{self, Epoch, Owner, Page, Pin};
 use super::page_ref::{Hold, PageRef};
 use super::{Pager, Want, judge};
 use crate::error::Result;
 use crate::ids::Pointer;
+use std::ops::Deref;
 
 /// Access to pages on behalf of one reader. Costs nothing to copy.
 #[derive(Clone, Copy)]
@@ -70,16 +71,17 @@ pub(crate) struct Reading<'p> {
 impl<'p> Reading<'p> {
     /// The page, if it is in memory and is what `pointer` and `want` say.
     #[inline]
-    pub(crate) fn page(&self, pointer: Pointer, want: Want) -> Result<Option<&Page>> {
-        let page = match self.epoch.page(pointer.page) {
-            Some(page) => page,
+    pub(crate) fn page(&self, pointer: Pointer, want: Want) -> Result<Option<Seen<'_, 'p>>> {
+        let kind = match self.epoch.page(pointer.page) {
+            Some(page) => SeenKind::Shared(page),
             None => match self.private(pointer) {
-                Some(page) => page,
+                Some(page) => SeenKind::Private(page),
                 None => return Ok(None),
             },
         };
-        judge::check_hop(page, pointer, want)?;
-        Ok(Some(page))
+        let seen = Seen { kind };
+        judge::check_hop(&seen, pointer, want)?;
+        Ok(Some(seen))
     }
 
     #[inline]
@@ -106,6 +108,48 @@ impl<'p> Reading<'p> {
     #[inline]
     pub(crate) fn prefetch(&self, pointer: Pointer) {
         self.view.prefetch(pointer);
+    }
+}
+
+/// A page seen in an operation, for as long as that lasts.
+pub(crate) struct Seen<'e, 'p> {
+    kind: SeenKind<'e, 'p>,
+}
+
+enum SeenKind<'e, 'p> {
+    /// A page of the pool.
+    Shared(frame::Seen<'e, 'p>),
+    /// A page of the caller's own edit.
+    Private(&'p Page),
+}
+
+impl<'p> Seen<'_, 'p> {
+    /// Says that [`Self::keep`] comes next.
+    #[inline]
+    pub(crate) fn will_keep(&self) {
+        if let SeenKind::Shared(page) = &self.kind {
+            page.will_pin();
+        }
+    }
+
+    /// The page, to keep behind the operation.
+    #[inline]
+    pub(crate) fn keep(&self) -> PageRef<'p> {
+        PageRef::new(match &self.kind {
+            SeenKind::Shared(page) => Hold::Pinned(page.pin()),
+            SeenKind::Private(page) => Hold::Private(page),
+        })
+    }
+}
+
+impl Deref for Seen<'_, '_> {
+    type Target = Page;
+    #[inline]
+    fn deref(&self) -> &Page {
+        match &self.kind {
+            SeenKind::Shared(page) => page.bytes(),
+            SeenKind::Private(page) => page,
+        }
     }
 }
 

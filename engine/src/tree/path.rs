@@ -9,7 +9,7 @@ use crate::error::{Corrupt, Result};
 use crate::format::node::Node;
 use crate::ids::{PageId, Pointer};
 use crate::limits::DEPTH_MAX;
-use crate::pager::{PageRef, Value, View, Want};
+use crate::pager::{Page, PageRef, Value, View, Want};
 
 /// Where a descent starts: root and its level; `None` in an empty tree.
 #[inline]
@@ -115,23 +115,49 @@ impl<'p> Path<'p> {
     }
 
     fn descend(&mut self, mut pointer: Pointer, mut level: u8, toward: Toward<'_>) -> Result<()> {
+        self.turns.reserve(level.into());
         loop {
+            let reading = self.view.enter();
+            while let Some(page) = reading.page(pointer, Want::Node { level })? {
+                if level == 0 {
+                    self.arrive(page.keep(), pointer.page);
+                    return Ok(());
+                }
+                pointer = self.take_turn(&page, pointer, level, toward);
+                level -= 1;
+            }
+            drop(reading);
             let page = self.view.fetch(pointer, Want::Node { level })?;
-            let node = Node::new(&page);
-            let count = node.count();
             if level == 0 {
-                self.count = count;
-                self.leaf = Some((page, pointer.page));
+                self.arrive(page, pointer.page);
                 return Ok(());
             }
-            let index = match toward {
-                Toward::Key(key) => node.find_child(key),
-                Toward::First => 0,
-                Toward::Last => count.saturating_sub(1),
-            };
-            self.turns.push(Turn { pointer, level, index, count });
-            (pointer, level) = (node.child(index), level - 1);
+            pointer = self.take_turn(&page, pointer, level, toward);
+            level -= 1;
         }
+    }
+
+    fn arrive(&mut self, leaf: PageRef<'p>, id: PageId) {
+        self.count = Node::new(&leaf).count();
+        self.leaf = Some((leaf, id));
+    }
+
+    fn take_turn(
+        &mut self,
+        page: &Page,
+        pointer: Pointer,
+        level: u8,
+        toward: Toward<'_>,
+    ) -> Pointer {
+        let node = Node::new(page);
+        let count = node.count();
+        let index = match toward {
+            Toward::Key(key) => node.find_child(key),
+            Toward::First => 0,
+            Toward::Last => count.saturating_sub(1),
+        };
+        self.turns.push(Turn { pointer, level, index, count });
+        node.child(index)
     }
 
     /// Goes to the next leaf; `false`, and nothing changes, when there is none.
@@ -156,7 +182,7 @@ impl<'p> Path<'p> {
         let (Some((before, _)), Some((after, id))) = (before, &self.leaf) else { return Ok(()) };
         let (before, after) = (Node::new(&before), Node::new(after));
         let (left, right) = if rising { (before, after) } else { (after, before) };
-        if right.compare_key(0, &left.key(left.count().saturating_sub(1))).is_gt() {
+        if right.compare_keys(0, left, left.count().saturating_sub(1)).is_gt() {
             return Ok(());
         }
         Err(Corrupt::page(*id, "TREE-2", "keys beyond those of the leaf before", "others").into())

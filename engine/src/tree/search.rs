@@ -7,9 +7,9 @@
 use super::path::{Path, top};
 use super::{TreeRoot, value};
 use crate::error::Result;
-use crate::format::node::Node;
+use crate::format::node::{FIRST_SLOT_LINES, Node};
 use crate::ids::Pointer;
-use crate::pager::{Value, View, Want, prefetch};
+use crate::pager::{Seen, Value, View, Want, prefetch};
 
 /// The value under `key`.
 ///
@@ -20,23 +20,20 @@ pub fn get<'p>(view: View<'p>, root: &TreeRoot, key: &[u8]) -> Result<Option<Val
     loop {
         let reading = view.enter();
         while let Some(page) = reading.page(pointer, Want::Node { level })? {
-            let node = Node::new(page);
+            let node = Node::new(&page);
             if level > 0 {
-                (pointer, level) = (node.child(node.find_child(key)), level - 1);
+                (pointer, level) = (find_child(node, key), level - 1);
                 continue;
             }
-            let Ok(index) = node.search(key) else { return Ok(None) };
-            let (bytes, overflow) = node.stored_value(index);
-            if !overflow {
-                if let Some(short) = Value::try_short(bytes) {
-                    return Ok(Some(short));
-                }
-                let (start, len, _) = node.value_place(index);
-                if let Some(page) = reading.pin(pointer, Want::Node { level })? {
-                    return Ok(Some(Value::paged(page, start, len)));
-                }
+            page.will_keep();
+            // The longest wait of a look-up is for the leaf. Its header says where to look among the
+            // slots: all are asked for at once, so that they come with it and not after it.
+            prefetch::lines::<FIRST_SLOT_LINES>(node.first_slots());
+            let Ok(index) = search(node, key) else { return Ok(None) };
+            match value_in(&page, index) {
+                Some(value) => return Ok(Some(value)),
+                None => break,
             }
-            break;
         }
         drop(reading);
         // Not in memory, or a value with pages of its own.
@@ -48,6 +45,35 @@ pub fn get<'p>(view: View<'p>, root: &TreeRoot, key: &[u8]) -> Result<Option<Val
         }
         (pointer, level) = (node.child(node.find_child(key)), level - 1);
     }
+}
+
+/// As [`Node::find_child`], with the slots that the hints leave asked for at once.
+#[inline]
+fn find_child(node: Node<'_>, key: &[u8]) -> Pointer {
+    let mut probe = node.begin_search(key);
+    prefetch::all(node.slots_near(&probe));
+    node.narrow(&mut probe);
+    node.child(node.end_find_child(&probe))
+}
+
+/// As [`Node::search`], likewise.
+#[inline]
+fn search(node: Node<'_>, key: &[u8]) -> std::result::Result<usize, usize> {
+    let mut probe = node.begin_search(key);
+    prefetch::all(node.slots_near(&probe));
+    node.narrow(&mut probe);
+    node.end_search(&probe)
+}
+
+/// The value of row `index` of a leaf that was seen; `None` when it has pages of its own.
+#[inline]
+fn value_in<'p>(leaf: &Seen<'_, 'p>, index: usize) -> Option<Value<'p>> {
+    let cell = Node::new(leaf).cell(index);
+    if cell.is_overflow() {
+        return None;
+    }
+    let short = Value::try_short(cell.value());
+    short.or_else(|| Some(Value::paged(leaf.keep(), cell.value_start(), cell.value().len())))
 }
 
 /// Look-ups that go on side by side.
@@ -93,19 +119,23 @@ fn get_together<'p, K: AsRef<[u8]>>(
     let mut pointers = [root; LANES];
     for level in (0..=top_level).rev() {
         let want = Want::Node { level };
-        let mut lanes = [None; LANES];
+        let mut lanes = [const { None }; LANES];
         for ((lane, pointer), key) in lanes.iter_mut().zip(&pointers).zip(keys) {
             let Some(page) = reading.page(*pointer, want)? else { return Ok(false) };
-            let node = Node::new(page);
-            let probe = node.begin_search(key.as_ref());
-            prefetch::bytes(node.slots_near(&probe));
-            *lane = Some((node, probe));
+            let probe = Node::new(&page).begin_search(key.as_ref());
+            prefetch::all(Node::new(&page).slots_near(&probe));
+            if level == 0 {
+                page.will_keep();
+            }
+            *lane = Some((page, probe));
         }
-        for (node, probe) in lanes.iter_mut().flatten() {
+        for (page, probe) in lanes.iter_mut().flatten() {
+            let node = Node::new(page);
             node.narrow(probe);
             prefetch::bytes(node.cell_near(probe));
         }
-        for ((node, probe), pointer) in lanes.iter().flatten().zip(&mut pointers) {
+        for ((page, probe), pointer) in lanes.iter().flatten().zip(&mut pointers) {
+            let node = Node::new(page);
             if level > 0 {
                 *pointer = node.child(node.end_find_child(probe));
                 reading.prefetch(*pointer);
@@ -115,18 +145,10 @@ fn get_together<'p, K: AsRef<[u8]>>(
                 values.push(None);
                 continue;
             };
-            let (start, len, overflow) = node.value_place(index);
-            if overflow {
-                return Ok(false);
+            match value_in(page, index) {
+                Some(value) => values.push(Some(value)),
+                None => return Ok(false),
             }
-            let short = Value::try_short(node.stored_value(index).0);
-            values.push(match short {
-                Some(short) => Some(short),
-                None => match reading.pin(*pointer, want)? {
-                    Some(page) => Some(Value::paged(page, start, len)),
-                    None => return Ok(false),
-                },
-            });
         }
     }
     Ok(true)

@@ -470,3 +470,34 @@ fn an_overflowing_value_is_read_whole_or_not_at_all() {
     let pages = harness.pager.page_count() - harness.pager.free_pages();
     assert_eq!(pages, 3, "the pages of the long value are free again");
 }
+
+#[test]
+fn a_cursor_puts_keys_of_every_length_together() {
+    // Common fronts that change from leaf to leaf, none at all, and parts behind them that are
+    // shorter and longer than what is copied at once, in every order.
+    let fronts: [&[u8]; 4] = [b"", b"a", &[b'b'; 100], &[b'c'; 1000]];
+    let mut harness = Harness::new(None);
+    harness.write(|writer, model| {
+        for (at, front) in fronts.iter().enumerate() {
+            for number in 0..400_usize {
+                let length = number * 37 % 90;
+                let key =
+                    [*front, &[at as u8, (number / 256) as u8, number as u8], &vec![7; length]];
+                let (key, value) = (key.concat(), vec![number as u8; number % 50]);
+                writer.insert(&key, &value).unwrap();
+                model.insert(key, value);
+            }
+        }
+    });
+    let mut cursor = Cursor::new(harness.pager.view(), &harness.root);
+    for (key, value) in &harness.model {
+        let row = cursor.next().unwrap().map(|(key, value)| (key.to_vec(), value.to_vec()));
+        assert_eq!(row, Some((key.clone(), value.clone())));
+    }
+    assert!(cursor.next().unwrap().is_none());
+    for (key, value) in harness.model.iter().rev() {
+        let row = cursor.prev().unwrap().map(|(key, value)| (key.to_vec(), value.to_vec()));
+        assert_eq!(row, Some((key.clone(), value.clone())));
+    }
+    assert!(cursor.prev().unwrap().is_none());
+}

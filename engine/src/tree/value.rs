@@ -12,13 +12,11 @@ use crate::pager::{Edit, PageRef, Value, View, Want};
 /// The key of row `index` of a leaf.
 pub(super) fn key_at<'p>(page: &PageRef<'p>, index: usize) -> Value<'p> {
     let node = Node::new(page);
-    let suffix = node.suffix(index);
-    let prefix = node.prefix();
+    let (prefix, suffix) = (node.prefix(), node.suffix(index));
     if prefix.is_empty() {
-        let slot = node.slot(index);
-        return Value::try_short(suffix).unwrap_or_else(|| {
-            Value::paged(page.clone(), slot.offset.into(), slot.key_bytes.into())
-        });
+        let start = node.slot(index).offset;
+        return Value::try_short(suffix)
+            .unwrap_or_else(|| Value::paged(page.clone(), start.into(), suffix.len()));
     }
     Value::joined(prefix, suffix)
 }
@@ -38,8 +36,7 @@ pub(super) fn at<'p>(
             Ok(Value::owned(bytes))
         }
         CellValue::Inline(bytes) => Ok(Value::try_short(bytes).unwrap_or_else(|| {
-            let (start, len, _) = node.value_place(index);
-            Value::paged(page.clone(), start, len)
+            Value::paged(page.clone(), node.cell(index).value_start(), bytes.len())
         })),
     }
 }

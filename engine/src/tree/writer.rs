@@ -209,7 +209,7 @@ impl Writer {
             while level > 0
                 && let Some(page) = reading.page(pointer, Want::Node { level })?
             {
-                (pointer, level) = (step(page, pointer), level - 1);
+                (pointer, level) = (step(&page, pointer), level - 1);
             }
             drop(reading);
             if level > 0 {

@@ -136,6 +136,31 @@ proptest! {
     }
 
     #[test]
+    fn keys_of_two_leaves_compare_as_their_bytes_do(
+        left in proptest::collection::btree_set(key(), 1..6),
+        right in proptest::collection::btree_set(key(), 1..6),
+    ) {
+        let leaf = |keys: &std::collections::BTreeSet<Vec<u8>>| {
+            let (mut page, mut scratch) = (empty(PageType::Leaf, 0), Scratch::default());
+            for (index, key) in keys.iter().enumerate() {
+                let insert = Insert { index, key, value: b"", overflow: false };
+                if !NodeMut::new(&mut page).insert(insert, usize::MAX, &mut scratch) {
+                    break;
+                }
+            }
+            page
+        };
+        let (left, right) = (leaf(&left), leaf(&right));
+        let (left, right) = (Node::new(&left), Node::new(&right));
+        for (index, other) in (0..left.count()).flat_map(|l| (0..right.count()).map(move |r| (l, r))) {
+            let (key, other_key) = (left.key(index), right.key(other));
+            let expected = key.cmp(&other_key);
+            prop_assert_eq!(left.compare_keys(index, right, other), expected);
+            prop_assert_eq!(right.compare_keys(other, left, index), expected.reverse());
+        }
+    }
+
+    #[test]
     fn a_leaf_finds_every_key_and_misses_all_others(
         present in proptest::collection::btree_set(key(), 1..120),
         absent in proptest::collection::vec(key(), 1..60),

@@ -2,7 +2,8 @@
 //!
 //! Called by `tree` on pages that [`super::check_node`] has accepted. No accessor panics on any
 //! bytes; on bytes that were not accepted the answers mean nothing. Cost of a search: the header's
-//! two cache lines, about five slots, one key.
+//! two cache lines, the prefix's, about five slots, one key. Which slots is known once the header has
+//! come, which key once the slots have: three waits for memory that is not near.
 
 use super::super::field::Scalar;
 use super::super::overflow::ValueDescriptor;
@@ -57,6 +58,53 @@ pub enum CellValue<'a> {
     Inline(&'a [u8]),
     /// Where the value is.
     Overflow(ValueDescriptor),
+}
+
+/// Cache lines of [`Node::first_slots`].
+pub const FIRST_SLOT_LINES: usize = 14;
+const FIRST_SLOTS_BYTES: usize = FIRST_SLOT_LINES * 64;
+
+/// A cell as it lies in the page: a key's suffix with its stored value behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell<'a> {
+    /// From the cell's start to the end of the page.
+    rest: &'a [u8],
+    key_bytes: usize,
+    value_bytes: usize,
+    overflow: bool,
+}
+
+impl<'a> Cell<'a> {
+    /// The key behind the node's prefix.
+    #[inline]
+    pub fn suffix(self) -> &'a [u8] {
+        self.rest.get(..self.key_bytes).unwrap_or_default()
+    }
+
+    /// The suffix and what follows it up to the end of the page: at least as long as the suffix. For
+    /// who copies by whole chunks.
+    #[inline]
+    pub fn from_suffix_on(self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The stored value: a row's bytes, or a descriptor when it is in pages of its own.
+    #[inline]
+    pub fn value(self) -> &'a [u8] {
+        self.rest.get(self.key_bytes..self.key_bytes + self.value_bytes).unwrap_or_default()
+    }
+
+    /// Whether the value is in pages of its own.
+    #[inline]
+    pub fn is_overflow(self) -> bool {
+        self.overflow
+    }
+
+    /// Where the stored value starts in the page.
+    #[inline]
+    pub fn value_start(self) -> usize {
+        PAGE_BYTES.saturating_sub(self.rest.len()) + self.key_bytes
+    }
 }
 
 /// A search under way in a node; see [`Node::begin_search`].
@@ -178,7 +226,8 @@ impl<'a> Node<'a> {
 
     #[inline]
     fn slot_bytes(self, index: usize) -> &'a [u8; Slot::BYTES] {
-        let offset = index.saturating_mul(Slot::BYTES).saturating_add(SLOTS_OFFSET);
+        // Wrapping is no harm: an index that is in no slot means nothing, and the page is the bound.
+        let offset = index.wrapping_mul(Slot::BYTES).wrapping_add(SLOTS_OFFSET);
         match self.bytes.get(offset..).and_then(|rest| rest.first_chunk()) {
             Some(slot) => slot,
             None => &[0; Slot::BYTES],
@@ -189,6 +238,18 @@ impl<'a> Node<'a> {
     fn head(self, index: usize) -> u32 {
         let bytes = self.slot_bytes(index);
         u32::from_le_bytes([bytes[6], bytes[7], bytes[8], bytes[9]])
+    }
+
+    /// The cell of slot `index`.
+    #[inline]
+    pub fn cell(self, index: usize) -> Cell<'a> {
+        let slot = self.slot(index);
+        Cell {
+            rest: self.bytes.get(usize::from(slot.offset)..).unwrap_or_default(),
+            key_bytes: slot.key_bytes.into(),
+            value_bytes: (slot.value_bytes & !OVERFLOW_BIT).into(),
+            overflow: slot.value_bytes & OVERFLOW_BIT != 0,
+        }
     }
 
     /// The key in slot `index` without the prefix.
@@ -214,23 +275,11 @@ impl<'a> Node<'a> {
         (self.prefix(), self.suffix(index))
     }
 
-    /// Where the stored value of slot `index` is: start, length, whether it is a descriptor.
-    #[inline]
-    pub fn value_place(self, index: usize) -> (usize, usize, bool) {
-        let slot = self.slot(index);
-        let start = usize::from(slot.offset) + usize::from(slot.key_bytes);
-        let bytes = usize::from(slot.value_bytes & !OVERFLOW_BIT);
-        if start + bytes > PAGE_BYTES {
-            return (0, 0, false);
-        }
-        (start, bytes, slot.value_bytes & OVERFLOW_BIT != 0)
-    }
-
     /// The stored value of slot `index` as bytes, and whether they are a descriptor.
     #[inline]
     pub fn stored_value(self, index: usize) -> (&'a [u8], bool) {
-        let (start, bytes, overflow) = self.value_place(index);
-        (self.bytes.get(start..start + bytes).unwrap_or_default(), overflow)
+        let cell = self.cell(index);
+        (cell.value(), cell.is_overflow())
     }
 
     /// The value of slot `index` of a leaf.
@@ -320,40 +369,38 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The bytes that the second third looks at first.
+    /// Where slots are before it is known how many there are: asking for them does not wait for the
+    /// header. As many as a leaf of rows of some 150 bytes has.
     #[inline]
-    pub fn slots_near(self, probe: &Probe<'_>) -> &'a [u8] {
-        let offset = probe.low.saturating_mul(Slot::BYTES).saturating_add(SLOTS_OFFSET);
-        self.bytes.get(offset..).unwrap_or_default()
+    pub fn first_slots(self) -> &'a [u8] {
+        self.bytes.get(SLOTS_OFFSET..SLOTS_OFFSET + FIRST_SLOTS_BYTES).unwrap_or_default()
     }
 
-    /// The second third: heads. What is left are slots with the very head.
+    /// The bytes that the second third looks at.
+    #[inline]
+    pub fn slots_near(self, probe: &Probe<'_>) -> &'a [u8] {
+        let place = |slot: usize| slot.wrapping_mul(Slot::BYTES).wrapping_add(SLOTS_OFFSET);
+        self.bytes.get(place(probe.low)..place(probe.high)).unwrap_or_default()
+    }
+
+    /// The second third: heads. What is left begins with the first slot whose head is not below.
     #[inline]
     pub fn narrow(self, probe: &mut Probe<'_>) {
-        while probe.low < probe.high {
-            let middle = probe.low.midpoint(probe.high);
-            match self.head(middle).cmp(&probe.head) {
-                Ordering::Less => probe.low = middle + 1,
-                Ordering::Greater => probe.high = middle,
-                // Rarely more than one: the rest is for the whole comparison.
-                Ordering::Equal => return,
-            }
-        }
+        probe.low = self.first_head_not_below(probe.head, probe.low, probe.high);
     }
 
     /// The bytes that the last third looks at first: the cell of the likely slot.
     #[inline]
     pub fn cell_near(self, probe: &Probe<'_>) -> &'a [u8] {
-        let found = probe.low < probe.high;
-        let likely = if found { probe.low.midpoint(probe.high) } else { probe.low };
-        let likely = if found { likely } else { likely.saturating_sub(1) };
-        self.bytes.get(usize::from(self.slot(likely).offset)..).unwrap_or_default()
+        let found = probe.low < probe.high && self.head(probe.low) == probe.head;
+        let likely = if found { probe.low } else { probe.low.saturating_sub(1) };
+        self.cell(likely).from_suffix_on()
     }
 
     /// The last third: whole keys. As [`Self::search`].
     #[inline]
     pub fn end_search(self, probe: &Probe<'_>) -> Result<usize, usize> {
-        self.search_between(probe.suffix, probe.head, probe.low, probe.high)
+        self.search_from(probe.suffix, probe.head, probe.low, probe.high)
     }
 
     /// The last third in an internal node. As [`Self::find_child`].
@@ -372,11 +419,46 @@ impl<'a> Node<'a> {
     fn search_suffix(self, suffix: &[u8], low: usize) -> Result<usize, usize> {
         let head = head_of(suffix);
         let (low, high) = self.hinted(head, low);
-        self.search_between(suffix, head, low, high)
+        let low = self.first_head_not_below(head, low, high);
+        self.search_from(suffix, head, low, high)
+    }
+
+    /// The first slot of `low..high` whose head is `head` or above; `high` when there is none. Steps
+    /// without branches: which way a step goes is a coin toss, and a wrong guess costs more than all
+    /// steps together.
+    #[inline]
+    fn first_head_not_below(self, head: u32, mut low: usize, high: usize) -> usize {
+        let mut left = high.saturating_sub(low);
+        while left > 1 {
+            let half = left / 2;
+            let is_below = self.head(low.wrapping_add(half).wrapping_sub(1)) < head;
+            low = low.wrapping_add(usize::from(is_below).wrapping_neg() & half);
+            left -= half;
+        }
+        low.wrapping_add(usize::from(left == 1 && self.head(low) < head))
     }
 
     /// Searches for `suffix`, which starts with `head`, in the slots `low..high` or behind them.
+    /// Slots before `low` have lower heads; the one at `low` decides nearly always.
     #[inline]
+    fn search_from(
+        self,
+        suffix: &[u8],
+        head: u32,
+        low: usize,
+        high: usize,
+    ) -> Result<usize, usize> {
+        if low >= high || self.head(low) != head {
+            return Err(low);
+        }
+        match self.suffix(low).cmp(suffix) {
+            Ordering::Equal => Ok(low),
+            Ordering::Greater => Err(low),
+            Ordering::Less => self.search_between(suffix, head, low + 1, high),
+        }
+    }
+
+    /// As [`Self::search_from`], among slots that may have any head.
     fn search_between(
         self,
         suffix: &[u8],
@@ -411,11 +493,28 @@ impl<'a> Node<'a> {
 
     /// How the key in slot `index` compares with `key`.
     pub fn compare_key(self, index: usize, key: &[u8]) -> Ordering {
+        compare_parts(self.key_parts(index), key)
+    }
+
+    /// How the key in slot `index` compares with the one in slot `other_index` of `other`.
+    pub fn compare_keys(self, index: usize, other: Node<'_>, other_index: usize) -> Ordering {
         let (front, back) = self.key_parts(index);
-        match key.split_at_checked(front.len()) {
-            Some((left, right)) => front.cmp(left).then_with(|| back.cmp(right)),
-            // `key` is shorter than the prefix: equal so far means that it is less.
-            None => front.cmp(key),
+        let (other_front, other_back) = other.key_parts(other_index);
+        match other_front.split_at_checked(front.len()) {
+            Some((left, right)) => {
+                let rest = || compare_parts((right, other_back), back).reverse();
+                front.cmp(left).then_with(rest)
+            }
+            None => other.compare_keys(other_index, self, index).reverse(),
         }
+    }
+}
+
+/// How a key in two parts compares with `key`.
+fn compare_parts((front, back): (&[u8], &[u8]), key: &[u8]) -> Ordering {
+    match key.split_at_checked(front.len()) {
+        Some((left, right)) => front.cmp(left).then_with(|| back.cmp(right)),
+        // `key` is shorter than the front: equal so far means that it is less.
+        None => front.cmp(key),
     }
 }

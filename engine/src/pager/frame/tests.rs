@@ -44,7 +44,7 @@ fn an_operation_keeps_what_it_has_seen() {
     for id in 3..6 {
         drop(load(&pool, id, 9).unwrap());
     }
-    assert!(seen.iter().all(|byte| *byte == 7), "its frame was not used again");
+    assert!(seen.bytes().iter().all(|byte| *byte == 7), "its frame was not used again");
     drop(epoch);
     let frame = pool.acquire(Need::Budget).unwrap();
     assert_eq!(frame.frame, 0, "now it is");
@@ -64,7 +64,7 @@ fn a_private_page_is_its_owners_alone() {
     assert_eq!(pool.unclean(), 1);
     assert!(pool.open(&mut owner, page(2), State::Dirty));
     assert!(pool.private_mut(&mut owner, page(2)).is_none(), "shared pages do not change");
-    assert!(pool.enter().page(page(2)).unwrap().iter().all(|byte| *byte == 5));
+    assert!(pool.enter().page(page(2)).unwrap().bytes().iter().all(|byte| *byte == 5));
 }
 
 #[test]
