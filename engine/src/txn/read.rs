@@ -283,6 +283,7 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// As [`Self::seek`]; after an error there are no rows until the next seek.
     #[allow(clippy::should_implement_trait, reason = "it lends, which Iterator cannot")]
+    #[inline]
     pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         self.cursor.next()
     }
@@ -291,6 +292,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// As [`Self::next`].
+    #[inline]
     pub fn prev(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         self.cursor.prev()
     }
