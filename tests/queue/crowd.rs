@@ -101,6 +101,7 @@ fn processes(tasks: u64, count: u64) {
         })
         .collect();
     let (mut by_process, mut claims, mut syncs) = (Vec::new(), 0, 0);
+    let looks = look_on(&path, tasks, || workers.iter().all(|(_, heard)| heard.is_finished()));
     for (mut child, heard) in workers {
         assert!(child.wait().expect("wait").success(), "a worker failed");
         let heard = heard.join().expect("lines");
@@ -119,8 +120,22 @@ fn processes(tasks: u64, count: u64) {
     let syncs = syncs as f64 / claims as f64;
     println!(
         "{PROCESSES} processes, {count} at a time: {outcome}; {rate:.0} tasks/s, {turns:.0} openings/s, \
-         {syncs:.2} syncs an opening"
+         {syncs:.2} syncs an opening; {looks} read-only openings meanwhile"
     );
+}
+
+/// Opens the database for reading over and over, beside writers that come and go: each time it opens, at
+/// a whole state. How often.
+fn look_on(path: &Path, tasks: u64, done: impl Fn() -> bool) -> u64 {
+    let mut looks = 0;
+    while !done() {
+        let db = Options::new().read_only(true).create(false).open(path).expect("a look");
+        let total = TaskQueue::new(db).stats().expect("stats").total();
+        assert_eq!(total.ready + total.claimed, tasks, "{total:?}");
+        looks += 1;
+        std::thread::yield_now();
+    }
+    looks
 }
 
 #[test]

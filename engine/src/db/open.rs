@@ -44,6 +44,8 @@ use std::{
 
 /// How often opening starts again because the file was replaced, or a writer moved on, meanwhile.
 const TRIES_MAX: usize = 32;
+/// How often a read-only opener finds damage without a writer beside it before it believes it.
+const ALONE_TRIES: usize = 3;
 /// A read-only opener looks at the writer's lock by taking it for a moment: try a little longer.
 const LOCK_TRIES: usize = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
@@ -239,31 +241,52 @@ fn open_log(
 /// Opens without writing a byte, alone or beside a writer (rules 22 and 23).
 fn open_to_read(options: Options, environment: Environment, path: &Path) -> Result<Db> {
     let mut last = Error::Locked { path: path.to_path_buf() };
+    let mut alone = 0;
     for _ in 0..TRIES_MAX {
-        let judged = Judged::read(environment.storage.open(path, OpenMode::Read)?)?;
-        let (meta, _) = judged.metas()?;
-        let range = LockRange::ReaderOf { sequence: meta.sequence };
-        if !judged.file.try_lock(range, false)? {
-            return Err(Error::Locked { path: path.to_path_buf() });
-        }
-        // Locked, then read again: from now on the writer keeps what this meta names.
-        let judged = Judged::read(judged.file)?;
-        let (again, other) = judged.metas()?;
-        if again.sequence != meta.sequence {
-            judged.file.unlock(range)?;
-            continue;
-        }
-        match read_beside(&options, &environment, path, &judged.file, again, other) {
-            Ok(db) => return Ok(db),
-            // A writer may rename segments while they are looked for: look again.
-            Err(error) if error.is_corrupt() || create::is_not_found(&error) => last = error,
+        let file = environment.storage.open(path, OpenMode::Read)?;
+        match try_to_read(&options, &environment, path, &file) {
+            Ok(Some(db)) => return Ok(db),
+            Ok(None) => continue,
+            Err(error) if may_be_a_writers_doing(&error) => last = error,
             Err(error) => return Err(error),
         }
-        if writer_is_absent(judged.file.as_ref())? {
+        // A writer that is gone now may have been there while the files were read, and each of several
+        // short-lived ones may have come and gone: what is found more than once is no accident.
+        alone = if writer_is_absent(file.as_ref())? { alone + 1 } else { 0 };
+        if alone == ALONE_TRIES {
             return Err(last);
         }
     }
     Err(last)
+}
+
+/// A writer overwrites metas, renames segments while they are looked for, and cuts the log's prepared end
+/// when it closes: what was read meanwhile may look damaged, missing or cut short.
+fn may_be_a_writers_doing(error: &Error) -> bool {
+    let cut_short = matches!(error, Error::Io { source, .. }
+        if source.kind() == std::io::ErrorKind::UnexpectedEof);
+    error.is_corrupt() || create::is_not_found(error) || cut_short
+}
+
+/// One try; `None` when the writer's meta went on in between.
+fn try_to_read(
+    options: &Options,
+    environment: &Environment,
+    path: &Path,
+    file: &Arc<dyn File>,
+) -> Result<Option<Db>> {
+    let (meta, _) = Judged::read(Arc::clone(file))?.metas()?;
+    let range = LockRange::ReaderOf { sequence: meta.sequence };
+    if !file.try_lock(range, false)? {
+        return Err(Error::Locked { path: path.to_path_buf() });
+    }
+    // Locked, then read again: from now on the writer keeps what this meta names.
+    let (again, other) = Judged::read(Arc::clone(file))?.metas()?;
+    if again.sequence != meta.sequence {
+        file.unlock(range)?;
+        return Ok(None);
+    }
+    read_beside(options, environment, path, file, again, other).map(Some)
 }
 
 /// Whether no other process has the file open for writing, at this moment.
