@@ -20,6 +20,8 @@ pub mod prefix_counts;
 mod staleness;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
 
 pub use build::{BuildReport, BuildRequest, Route, build, build_bytes};
@@ -99,6 +101,16 @@ pub trait CartridgeType: Clone {
 /// `InvalidArgument` when it is of another type; `UnsupportedFormat` for a newer version or a section
 /// that must be known and is not; `Corrupt` (CART-7) for options that the type does not write.
 pub fn type_of<T: CartridgeType>(cartridge: &Cartridge) -> Result<T> {
+    expect_type::<T>(cartridge)?;
+    T::from_options(cartridge.options()).ok_or_else(|| {
+        let expected = format_args!("options of {}", T::NAME);
+        cartridge.bad("CART-7", Place::File, expected, cartridge.options().escape_ascii())
+    })
+}
+
+/// An error unless `cartridge` is of type `T` in a version that this program reads. Allocates nothing: every
+/// look-up may ask.
+pub(crate) fn expect_type<T: CartridgeType>(cartridge: &Cartridge) -> Result<()> {
     if cartridge.type_name() != T::NAME {
         let name = cartridge.type_name().escape_debug().to_string();
         return Err(Error::InvalidArgument(format!("a cartridge {name}, not {}", T::NAME)));
@@ -112,8 +124,5 @@ pub fn type_of<T: CartridgeType>(cartridge: &Cartridge) -> Result<T> {
     if let Some(unknown) = cartridge.must_be_known().find(|kind| !T::SECTIONS.contains(kind)) {
         return Err(unsupported(format!("section {unknown} in a cartridge {}", T::NAME)));
     }
-    T::from_options(cartridge.options()).ok_or_else(|| {
-        let expected = format_args!("options of {}", T::NAME);
-        cartridge.bad("CART-7", Place::File, expected, cartridge.options().escape_ascii())
-    })
+    Ok(())
 }

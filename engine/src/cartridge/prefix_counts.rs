@@ -3,7 +3,7 @@
 //! Keys are cut at delimiters, up to a depth: with the default options `user/7/name` counts under ``,
 //! `user/` and `user/7/`. Sections: `spec/cartridge_v0.md`, prefix counts.
 
-use super::{Cartridge, CartridgeType, KeptRow, Section, type_of};
+use super::{Cartridge, CartridgeType, KeptRow, Section, expect_type};
 use crate::error::{Place, Result};
 use crate::format::field::layout;
 use serde::Serialize;
@@ -219,7 +219,7 @@ impl<'a> PrefixTable<'a> {
     /// # Errors
     /// `InvalidArgument` for another type of cartridge; `Corrupt`.
     pub fn new(cartridge: &'a Cartridge) -> Result<Self> {
-        type_of::<PrefixCounts>(cartridge)?;
+        expect_type::<PrefixCounts>(cartridge)?;
         let entries = cartridge.entries(SECTION_ENTRIES, PrefixEntry::BYTES)?;
         let names = cartridge.section(SECTION_NAMES)?.0;
         Ok(Self { cartridge, entries, names })

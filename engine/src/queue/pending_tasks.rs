@@ -5,7 +5,7 @@
 
 use super::key::{Layout, ReadyKey};
 use super::row::bad_row;
-use crate::cartridge::{Cartridge, CartridgeType, KeptRow, Section, type_of};
+use crate::cartridge::{Cartridge, CartridgeType, KeptRow, Section, expect_type};
 use crate::error::{Place, Result};
 use crate::format::field::layout;
 use serde::Serialize;
@@ -196,7 +196,7 @@ impl<'a> Pending<'a> {
     /// # Errors
     /// `InvalidArgument` for another type of cartridge; `Corrupt`.
     pub fn new(cartridge: &'a Cartridge) -> Result<Self> {
-        type_of::<PendingTasks>(cartridge)?;
+        expect_type::<PendingTasks>(cartridge)?;
         Ok(Self {
             cartridge,
             types: cartridge.entries(SECTION_TYPES, TypeEntry::BYTES)?,
