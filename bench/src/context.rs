@@ -6,7 +6,7 @@
 use crate::{
     error::{Error, Result},
     result::{Class, ParameterValue, Parameters, StorageKind},
-    storage::{CountingStorage, SyncFault},
+    storage::{CallFault, CountingStorage},
 };
 use northstar_engine::{
     Db, Options,
@@ -47,7 +47,7 @@ impl Context {
         class: Class,
         kind: StorageKind,
         folder: &Path,
-        fault: SyncFault,
+        fault: CallFault,
     ) -> Self {
         let inner: Arc<dyn Storage> = match kind {
             StorageKind::Memory => Arc::new(MemoryStorage::new()),

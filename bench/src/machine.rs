@@ -177,6 +177,14 @@ pub fn peak_rss_bytes() -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Bytes this process has handed to write calls so far, whatever became of them; `None` where the system
+/// does not tell. Writes through a memory map are not in it.
+#[must_use]
+pub fn bytes_handed_to_writes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/io").ok()?;
+    text.lines().find_map(|line| line.strip_prefix("wchar:"))?.trim().parse().ok()
+}
+
 /// Asks the system to forget the peak so far, so that set-up does not count. Best effort.
 pub fn forget_peak_rss() {
     // Nothing to do about a refusal: the peak then includes the set-up, which the format allows.
@@ -212,5 +220,8 @@ mod tests {
         }
         assert!(process_cpu_ns().expect("Linux tells") > before);
         assert!(peak_rss_bytes().expect("Linux tells") > 1 << 20);
+        let written = bytes_handed_to_writes().expect("Linux tells");
+        std::fs::write("/dev/null", [0; 5000]).expect("it takes everything");
+        assert!(bytes_handed_to_writes().expect("Linux tells") >= written + 5000);
     }
 }

@@ -5,6 +5,9 @@
 //! a second. Allocation counting is on exactly while a batch runs.
 //! Cost in a timed section: one decrement an operation; two clock readings for each sampled one.
 
+pub mod histogram;
+mod lane;
+
 use crate::{
     alloc,
     error::{Error, Result},
@@ -12,36 +15,24 @@ use crate::{
     result::{Latency, Slice},
     storage::CountingStorage,
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use hdrhistogram::{
-    Histogram,
-    serialization::{Deserializer, Serializer, V2Serializer},
-};
+use histogram::{Histogram, encode_histogram};
+pub use histogram::{bars, decode_histogram};
+pub(crate) use lane::spin_for;
+pub use lane::{CostFault, Lane};
 use std::{
     sync::Barrier,
     time::{Duration, Instant},
 };
 
-/// Longest latency told apart: one minute. Longer ones count as one minute.
-const LATENCY_NS_MAX: u64 = 60_000_000_000;
 /// Slices of a result's throughput over time.
 const SERIES_SLICES_MAX: usize = 200;
 
 /// Where progress is told to.
 pub type Sink = Box<dyn FnMut(WorkerEvent)>;
 
-/// What a self-test adds to every operation on purpose.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CostFault {
-    /// Every operation takes this many percent longer.
-    pub slow_percent: u64,
-    /// One allocation more every this many operations; 0 for none.
-    pub alloc_every: u64,
-}
-
 /// Measures one step of one repeat.
 pub struct Recorder {
-    histogram: Histogram<u64>,
+    histogram: Histogram,
     sample_every: u64,
     countdown: u64,
     fault: CostFault,
@@ -63,65 +54,6 @@ impl std::fmt::Debug for Recorder {
     }
 }
 
-fn new_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("the bounds are in order")
-}
-
-/// One thread's hand in a timed batch.
-#[derive(Debug)]
-pub struct Lane {
-    histogram: Histogram<u64>,
-    sample_every: u64,
-    countdown: u64,
-    fault: CostFault,
-    alloc_countdown: u64,
-}
-
-impl Lane {
-    fn new(sample_every: u64, fault: CostFault) -> Self {
-        Self {
-            histogram: new_histogram(),
-            sample_every,
-            countdown: sample_every,
-            fault,
-            alloc_countdown: fault.alloc_every,
-        }
-    }
-
-    /// Does one operation; every n-th is timed alone.
-    #[inline]
-    pub fn op<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        if self.alloc_countdown != 0 {
-            self.injected_allocation();
-        }
-        self.countdown -= 1;
-        if self.countdown != 0 {
-            return work();
-        }
-        self.countdown = self.sample_every;
-        let start = Instant::now();
-        let result = work();
-        let elapsed = start.elapsed();
-        self.record(elapsed);
-        result
-    }
-
-    fn record(&mut self, elapsed: Duration) {
-        let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-        let slowed = nanoseconds.saturating_add(nanoseconds / 100 * self.fault.slow_percent);
-        self.histogram.saturating_record(slowed.max(1));
-    }
-
-    #[cold]
-    fn injected_allocation(&mut self) {
-        self.alloc_countdown -= 1;
-        if self.alloc_countdown == 0 {
-            self.alloc_countdown = self.fault.alloc_every;
-            drop(std::hint::black_box(Box::new(0_u64)));
-        }
-    }
-}
-
 impl Recorder {
     /// A recorder for the warm-up: nothing it sees is kept.
     #[must_use]
@@ -140,7 +72,7 @@ impl Recorder {
     ) -> Self {
         let calls = storage.as_ref().map(CountingStorage::calls).unwrap_or_default();
         Self {
-            histogram: new_histogram(),
+            histogram: histogram::empty(),
             sample_every: sample_every.max(1),
             countdown: sample_every.max(1),
             fault,
@@ -339,51 +271,6 @@ impl Recorder {
     }
 }
 
-/// A histogram's bars for people: upper bound and count, four an octave, empty ones left out.
-#[must_use]
-pub fn bars(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
-    let mut bars: Vec<(u64, u64)> = Vec::new();
-    for value in histogram.iter_recorded() {
-        let bound = bar_bound(value.value_iterated_to());
-        match bars.last_mut() {
-            Some(last) if last.0 == bound => last.1 += value.count_at_value(),
-            _ => bars.push((bound, value.count_at_value())),
-        }
-    }
-    bars
-}
-
-/// The upper bound of the bar that `value` falls in: 1, 2, 3, 4, then four steps an octave.
-fn bar_bound(value: u64) -> u64 {
-    if value <= 4 {
-        return value.max(1);
-    }
-    let octave = (value - 1).ilog2();
-    let step = 1_u64 << (octave - 2);
-    value.div_ceil(step) * step
-}
-
-/// A histogram as HdrHistogram V2, base64.
-///
-/// # Errors
-/// [`Error::Wrong`] if it cannot be encoded.
-pub fn encode_histogram(histogram: &Histogram<u64>) -> Result<String> {
-    let mut bytes = Vec::new();
-    let encoded = V2Serializer::new().serialize(histogram, &mut bytes);
-    encoded.map_err(|error| Error::wrong(format!("histogram not encoded: {error:?}")))?;
-    Ok(BASE64.encode(bytes))
-}
-
-/// The histogram in `text`, as [`encode_histogram`] wrote it.
-///
-/// # Errors
-/// [`Error::Wrong`] if it is none.
-pub fn decode_histogram(text: &str) -> Result<Histogram<u64>> {
-    let bytes = BASE64.decode(text).map_err(|error| Error::wrong(format!("histogram: {error}")))?;
-    let decoded = Deserializer::new().deserialize(&mut bytes.as_slice());
-    decoded.map_err(|error| Error::wrong(format!("histogram: {error:?}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -438,8 +325,13 @@ mod tests {
                 std::hint::spin_loop();
             }
         };
-        let mut slow =
-            Recorder::new(1, CostFault { slow_percent: 50, alloc_every: 0 }, None, None, false);
+        let mut slow = Recorder::new(
+            1,
+            CostFault { slow_percent: 50, ..CostFault::default() },
+            None,
+            None,
+            false,
+        );
         slow.timed(1, |lane| {
             lane.op(busy);
             Ok(())
@@ -447,20 +339,5 @@ mod tests {
         .expect("nothing fails");
         assert!(slow.elapsed_ns() >= 6_000_000, "{} ns", slow.elapsed_ns());
         assert!(slow.latency().expect("one").min_ns >= 5_900_000);
-    }
-
-    #[test]
-    fn bars_rise_and_hold_every_count() {
-        let mut histogram = new_histogram();
-        for value in [1, 2, 3, 5, 6, 100, 101, 1_000_000] {
-            histogram.saturating_record(value);
-        }
-        let bars = bars(&histogram);
-        assert!(bars.windows(2).all(|pair| pair[0].0 < pair[1].0), "{bars:?}");
-        assert_eq!(bars.iter().map(|bar| bar.1).sum::<u64>(), 8);
-        for value in [1, 4, 5, 8, 9, 15, 16, 17, 1000] {
-            let bound = bar_bound(value);
-            assert!(bound >= value && bound - value <= value / 4, "{value}: {bound}");
-        }
     }
 }

@@ -5,6 +5,8 @@
 //! after it is read (`store`). Normative text: spec/bench_results_v0.md.
 
 pub mod counters;
+#[cfg(test)]
+mod goldens;
 pub mod schema;
 pub mod store;
 pub mod summary;
@@ -14,7 +16,7 @@ pub use counters::Counters;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-pub use summary::{BenchSummary, SummaryFile};
+pub use summary::{BenchSummary, MetricSummary, SummaryFile};
 
 /// Version of the result format. Files of another version are refused, never guessed at.
 pub const FORMAT: &str = "northstar-bench/0";

@@ -5,6 +5,7 @@
 //! self-test injects faults of cost: an extra sync, or a sync that is left out.
 //! Cost: a few relaxed atomic additions a call.
 
+use crate::recorder::spin_for;
 use northstar_engine::{
     Result,
     disk::{File, LockRange, OpenMode, Storage, SyncKind},
@@ -62,11 +63,17 @@ struct Tally {
 
 /// What a self-test breaks on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SyncFault {
+pub struct CallFault {
     /// One sync more after every this many; 0 for none.
-    pub extra_every: u64,
+    pub extra_sync_every: u64,
     /// Every this many-th sync is left out; 0 for none.
-    pub skip_every: u64,
+    pub skip_sync_every: u64,
+    /// Nanoseconds that every sync of a file takes longer.
+    pub sync_ns: u64,
+    /// Nanoseconds that every write call takes longer.
+    pub write_ns: u64,
+    /// Nanoseconds that every read call takes longer.
+    pub read_ns: u64,
 }
 
 /// Counts what goes to the storage under it.
@@ -74,14 +81,14 @@ pub struct SyncFault {
 pub struct CountingStorage {
     inner: Arc<dyn Storage>,
     tally: Arc<Tally>,
-    fault: SyncFault,
+    fault: CallFault,
     seen: Arc<AtomicU64>,
 }
 
 impl CountingStorage {
     /// Counts on `inner`.
     #[must_use]
-    pub fn new(inner: Arc<dyn Storage>, fault: SyncFault) -> Self {
+    pub fn new(inner: Arc<dyn Storage>, fault: CallFault) -> Self {
         Self { inner, tally: Arc::default(), fault, seen: Arc::default() }
     }
 
@@ -192,12 +199,13 @@ struct CountingFile {
     inner: Arc<dyn File>,
     is_log: bool,
     tally: Arc<Tally>,
-    fault: SyncFault,
+    fault: CallFault,
     seen: Arc<AtomicU64>,
 }
 
 impl CountingFile {
     fn count_write(&self, bytes: u64) {
+        spin_for(self.fault.write_ns);
         self.tally.write_calls.fetch_add(1, Relaxed);
         self.tally.bytes_written.fetch_add(bytes, Relaxed);
         if self.is_log {
@@ -206,6 +214,7 @@ impl CountingFile {
     }
 
     fn sync_once(&self, kind: SyncKind) -> Result<()> {
+        spin_for(self.fault.sync_ns);
         match kind {
             SyncKind::Full => self.tally.fsyncs.fetch_add(1, Relaxed),
             SyncKind::Data => self.tally.fdatasyncs.fetch_add(1, Relaxed),
@@ -225,6 +234,7 @@ impl File for CountingFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        spin_for(self.fault.read_ns);
         self.tally.read_calls.fetch_add(1, Relaxed);
         self.tally.bytes_read.fetch_add(buffer.len() as u64, Relaxed);
         self.inner.read_at(buffer, offset)
@@ -247,11 +257,11 @@ impl File for CountingFile {
     fn sync(&self, kind: SyncKind) -> Result<()> {
         let number = self.seen.fetch_add(1, Relaxed) + 1;
         let hits = |every: u64| every != 0 && number.is_multiple_of(every);
-        if hits(self.fault.skip_every) {
+        if hits(self.fault.skip_sync_every) {
             return Ok(());
         }
         self.sync_once(kind)?;
-        if hits(self.fault.extra_every) { self.sync_once(kind) } else { Ok(()) }
+        if hits(self.fault.extra_sync_every) { self.sync_once(kind) } else { Ok(()) }
     }
 
     fn try_lock(&self, range: LockRange, exclusive: bool) -> Result<bool> {

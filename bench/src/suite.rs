@@ -8,5 +8,6 @@ pub mod log;
 pub mod r#macro;
 pub mod mvcc;
 pub mod pager;
+pub mod random_gets;
 pub mod support;
 pub mod timetravel;

@@ -13,7 +13,7 @@ use crate::{
     machine,
     recorder::{CostFault, Recorder},
     result::{Counters, Identity, Measured, Process},
-    storage::{Calls, SyncFault},
+    storage::{CallFault, Calls},
 };
 use northstar_engine::Stats;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,14 @@ pub struct Inject {
     pub extra_sync_every: u64,
     /// Every this many-th sync is left out.
     pub skip_sync_every: u64,
+    /// Every operation takes this many nanoseconds longer.
+    pub op_ns: u64,
+    /// Every sync of a file does.
+    pub sync_ns: u64,
+    /// Every write call does.
+    pub write_ns: u64,
+    /// Every read call does.
+    pub read_ns: u64,
 }
 
 impl Inject {
@@ -78,10 +86,32 @@ impl Inject {
                 "alloc_every" => inject.alloc_every = number,
                 "extra_sync_every" => inject.extra_sync_every = number,
                 "skip_sync_every" => inject.skip_sync_every = number,
+                "op_ns" => inject.op_ns = number,
+                "sync_ns" => inject.sync_ns = number,
+                "write_ns" => inject.write_ns = number,
+                "read_ns" => inject.read_ns = number,
                 _ => return Err(wrong()),
             }
         }
         Ok(inject)
+    }
+
+    fn call_fault(&self) -> CallFault {
+        CallFault {
+            extra_sync_every: self.extra_sync_every,
+            skip_sync_every: self.skip_sync_every,
+            sync_ns: self.sync_ns,
+            write_ns: self.write_ns,
+            read_ns: self.read_ns,
+        }
+    }
+
+    fn cost_fault(&self) -> CostFault {
+        CostFault {
+            slow_percent: self.slow_percent,
+            alloc_every: self.alloc_every,
+            op_ns: self.op_ns,
+        }
     }
 }
 
@@ -147,15 +177,10 @@ pub fn run(job: &Job, sink: impl Fn(WorkerEvent) + Clone + 'static) -> Result<Me
         identity.class,
         identity.storage,
         &job.folder,
-        SyncFault {
-            extra_every: job.inject.extra_sync_every,
-            skip_every: job.inject.skip_sync_every,
-        },
+        job.inject.call_fault(),
     );
     sink(WorkerEvent::Phase { phase: Phase::Setup });
     let mut bench = (entry.setup)(&context)?;
-    let fault =
-        CostFault { slow_percent: job.inject.slow_percent, alloc_every: job.inject.alloc_every };
 
     sink(WorkerEvent::Phase { phase: Phase::WarmUp });
     let warmed = warm_up(job, &entry, &context, bench.as_mut())?;
@@ -165,7 +190,7 @@ pub fn run(job: &Job, sink: impl Fn(WorkerEvent) + Clone + 'static) -> Result<Me
     let telling = sink.clone();
     let mut recorder = Recorder::new(
         entry.sample_every,
-        fault,
+        job.inject.cost_fault(),
         Some(context.storage.clone()),
         Some(Box::new(telling)),
         job.count_allocations && alloc::installed(),
@@ -308,21 +333,32 @@ impl Baseline {
     }
 }
 
-/// Runs one benchmark of the catalog in this process with small numbers, once for each of its words.
+/// Small numbers to run a benchmark with, in this process: for tests.
+#[derive(Clone, Copy, Debug)]
+pub struct Small {
+    /// Rows, and tasks.
+    pub records: u64,
+    /// Most counted operations, where the benchmark's number is fixed.
+    pub ops_max: u64,
+    /// What to break on purpose.
+    pub inject: Inject,
+}
+
+/// Runs one benchmark of the catalog in this process, once for each of its words.
 ///
 /// # Errors
 /// As [`run`], with the benchmark named.
-pub fn run_small(id: &str, records: u64, ops_max: u64, folder: &Path) -> Result<Vec<Measured>> {
+pub fn run_small(id: &str, small: Small, folder: &Path) -> Result<Vec<Measured>> {
     use crate::{catalog::Ops, profile::Profile};
     let entry = catalog::find(id)?;
     let mut results = Vec::new();
-    for mut params in entry.parameter_sets(Profile::Ci, Some(records)) {
+    for mut params in entry.parameter_sets(Profile::Ci, Some(small.records)) {
         if let Some(crate::result::ParameterValue::Number(tasks)) = params.get_mut("tasks") {
-            *tasks = records;
+            *tasks = small.records;
         }
         let mut identity = crate::plan::identity(&entry, Profile::Ci, params, 1);
         if matches!(entry.ops, Ops::Fixed(..)) {
-            identity.ops = identity.ops.min(ops_max).max(entry.sample_every);
+            identity.ops = identity.ops.min(small.ops_max).max(entry.sample_every);
         }
         identity.warmup_ops = identity.warmup_ops.min(32);
         let job = Job {
@@ -331,7 +367,7 @@ pub fn run_small(id: &str, records: u64, ops_max: u64, folder: &Path) -> Result<
             warmup_ns: 0,
             folder: folder.to_owned(),
             count_allocations: false,
-            inject: Inject::default(),
+            inject: small.inject,
         };
         results.push(run(&job, |_| {}).map_err(|error| Error::wrong(format!("{id}: {error}")))?);
     }

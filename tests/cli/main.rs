@@ -2,6 +2,7 @@
 //!
 //! [`support`] runs it; one module a theme. Goldens: `goldens/cli`, renewed with `NORTHSTAR_BLESS=1`.
 
+mod bench;
 mod cartridge;
 mod damage;
 mod help;

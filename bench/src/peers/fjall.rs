@@ -1,16 +1,19 @@
 //! fjall, a log-structured merge tree.
 
-use super::{Engine, Facts, OwnedChange, Reader};
+use super::{
+    Facts,
+    engine::{Change, Changes, Engine, Reader, Work, digest, ended_early, row_digest},
+};
 use crate::error::{Error, Result};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 pub(super) const FACTS: Facts = Facts {
     name: "fjall",
-    settings: "fjall 3; cache 1 GiB, no compression, its own background threads",
+    settings: "fjall 3; cache 1 GiB, expect_point_read_hits, no compression, its own background threads",
     durable: "PersistMode::SyncData: commit returns after the journal's sync",
-    eventual: "PersistMode::Buffer: commit returns after the write to the system",
-    syncs_per_commit: "1",
+    eventual: "PersistMode::Buffer: commit returns after the write to the system; synced when the journal turns",
+    syncs_per_commit: 1.0,
 };
 
 struct Fjall {
@@ -20,29 +23,26 @@ struct Fjall {
 
 pub(super) fn open(folder: &Path) -> Result<Box<dyn Engine>> {
     let database = Database::builder(folder).cache_size(1 << 30).open().map_err(Error::wrong)?;
-    let rows = database.keyspace("rows", KeyspaceCreateOptions::default).map_err(Error::wrong)?;
+    let options = || KeyspaceCreateOptions::default().expect_point_read_hits(true);
+    let rows = database.keyspace("rows", options).map_err(Error::wrong)?;
     Ok(Box::new(Fjall { database, rows }))
 }
 
 impl Engine for Fjall {
-    fn commit(
-        &self,
-        changes: &mut dyn FnMut() -> Option<OwnedChange>,
-        durable: bool,
-    ) -> Result<()> {
+    fn commit(&self, changes: &mut dyn Changes, durable: bool) -> Result<()> {
         let mode = if durable { PersistMode::SyncData } else { PersistMode::Buffer };
         let mut batch = self.database.batch().durability(Some(mode));
-        while let Some(change) = changes() {
+        while let Some(change) = changes.next() {
             match change {
-                OwnedChange::Put(key, value) => batch.insert(&self.rows, key.as_ref(), value),
-                OwnedChange::Delete(key) => batch.remove(&self.rows, key.as_ref()),
+                Change::Put(key, value) => batch.insert(&self.rows, key, value),
+                Change::Delete(key) => batch.remove(&self.rows, key),
             }
         }
         batch.commit().map_err(Error::wrong)
     }
 
-    fn reader(&self) -> Result<Box<dyn Reader + '_>> {
-        Ok(Box::new(View { snapshot: self.database.snapshot(), rows: &self.rows }))
+    fn read(&self, work: &mut Work<'_>) -> Result<()> {
+        work(&mut View { snapshot: self.database.snapshot(), rows: &self.rows })
     }
 
     fn snapshot(&self) -> Result<()> {
@@ -52,6 +52,19 @@ impl Engine for Fjall {
 
     fn sync(&self) -> Result<()> {
         self.database.persist(PersistMode::SyncAll).map_err(Error::wrong)
+    }
+
+    fn settle(&self) -> Result<()> {
+        self.rows.rotate_memtable_and_wait().map_err(Error::wrong)?;
+        while self.database.outstanding_flushes() > 0 || self.database.active_compactions() > 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn compact(self: Box<Self>) -> Result<()> {
+        self.settle()?;
+        self.rows.major_compact().map_err(Error::wrong)
     }
 }
 
@@ -63,16 +76,16 @@ struct View<'a> {
 impl Reader for View<'_> {
     fn get(&mut self, key: &[u8]) -> Result<Option<u64>> {
         let value = self.snapshot.get(self.rows, key).map_err(Error::wrong)?;
-        Ok(value.map(|value| u64::from(value[0]) + value.len() as u64))
+        Ok(value.map(|value| digest(&value)))
     }
 
     fn scan(&mut self, start: &[u8], rows: u64) -> Result<u64> {
         let mut found = self.snapshot.range(self.rows, start..);
         let mut total = 0_u64;
         for _ in 0..rows {
-            let row = found.next().ok_or_else(|| Error::wrong("a scan ended early"))?;
+            let row = found.next().ok_or_else(ended_early)?;
             let (key, value) = row.into_inner().map_err(Error::wrong)?;
-            total = total.wrapping_add(u64::from(key[key.len() - 1]) + u64::from(value[0]));
+            total = total.wrapping_add(row_digest(&key, &value));
         }
         Ok(total)
     }

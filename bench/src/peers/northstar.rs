@@ -1,10 +1,10 @@
 //! northstar itself behind the peers' trait.
 
-use super::{Engine, Facts, OwnedChange, Reader};
-use crate::{
-    error::{Error, Result},
-    rng::Key,
+use super::{
+    Facts,
+    engine::{Change, Changes, Engine, Reader, Work, digest, ended_early, missing, row_digest},
 };
+use crate::{error::Result, rng::Key};
 use northstar_engine::{Cursor, Db, Durability, LogRetention, Options, ReadTxn};
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub(super) const FACTS: Facts = Facts {
     settings: "this repository; cache 1 GiB, LogRetention::Recovery",
     durable: "commit returns after the log's sync",
     eventual: "commit returns after the write to the system; synced within a second",
-    syncs_per_commit: "1",
+    syncs_per_commit: 1.0,
 };
 
 struct Northstar(Db);
@@ -24,16 +24,12 @@ pub(super) fn open(folder: &Path) -> Result<Box<dyn Engine>> {
 }
 
 impl Engine for Northstar {
-    fn commit(
-        &self,
-        changes: &mut dyn FnMut() -> Option<OwnedChange>,
-        durable: bool,
-    ) -> Result<()> {
+    fn commit(&self, changes: &mut dyn Changes, durable: bool) -> Result<()> {
         let mut txn = self.0.begin_write()?;
-        while let Some(change) = changes() {
+        while let Some(change) = changes.next() {
             match change {
-                OwnedChange::Put(key, value) => txn.put(key, &value)?,
-                OwnedChange::Delete(key) => drop(txn.del(key)?),
+                Change::Put(key, value) => txn.put(key, value)?,
+                Change::Delete(key) => drop(txn.del(key)?),
             }
         }
         let durability = if durable { Durability::Immediate } else { Durability::Eventual };
@@ -41,8 +37,8 @@ impl Engine for Northstar {
         Ok(())
     }
 
-    fn reader(&self) -> Result<Box<dyn Reader + '_>> {
-        Ok(Box::new(Snapshot(self.0.begin_read()?)))
+    fn read(&self, work: &mut Work<'_>) -> Result<()> {
+        work(&mut Snapshot(self.0.begin_read()?))
     }
 
     fn snapshot(&self) -> Result<()> {
@@ -53,21 +49,28 @@ impl Engine for Northstar {
     fn sync(&self) -> Result<()> {
         Ok(self.0.sync()?)
     }
+
+    fn settle(&self) -> Result<()> {
+        Ok(self.0.checkpoint()?)
+    }
+
+    fn compact(self: Box<Self>) -> Result<()> {
+        self.0.compact()?;
+        Ok(self.0.close()?)
+    }
 }
 
 struct Snapshot(ReadTxn);
 
 impl Reader for Snapshot {
     fn get(&mut self, key: &[u8]) -> Result<Option<u64>> {
-        let value = self.0.get(key)?;
-        Ok(value.map(|value| u64::from(value[0]) + value.len() as u64))
+        Ok(self.0.get(key)?.map(|value| digest(&value)))
     }
 
     fn get_many(&mut self, keys: &[Key]) -> Result<u64> {
         let mut total = 0_u64;
         for value in self.0.get_many(keys)? {
-            let value = value.ok_or_else(|| Error::wrong("a row is not there"))?;
-            total = total.wrapping_add(u64::from(value[0]) + value.len() as u64);
+            total = total.wrapping_add(digest(&value.ok_or_else(missing)?));
         }
         Ok(total)
     }
@@ -77,8 +80,8 @@ impl Reader for Snapshot {
         cursor.seek(start)?;
         let mut total = 0_u64;
         for _ in 0..rows {
-            let (key, value) = cursor.next()?.ok_or_else(|| Error::wrong("a scan ended early"))?;
-            total = total.wrapping_add(u64::from(key[key.len() - 1]) + u64::from(value[0]));
+            let (key, value) = cursor.next()?.ok_or_else(ended_early)?;
+            total = total.wrapping_add(row_digest(key, value));
         }
         Ok(total)
     }

@@ -1,10 +1,11 @@
 //! redb through its own crate.
 
-use super::{Engine, Facts, OwnedChange, Reader};
-use crate::error::{Error, Result};
-use redb::{
-    Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition,
+use super::{
+    Facts,
+    engine::{Change, Changes, Engine, Nothing, Reader, Work, digest, ended_early, row_digest},
 };
+use crate::error::{Error, Result};
+use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
 use std::path::Path;
 
 pub(super) const FACTS: Facts = Facts {
@@ -12,7 +13,7 @@ pub(super) const FACTS: Facts = Facts {
     settings: "redb 4; cache 1 GiB, one-phase commits",
     durable: "Durability::Immediate: commit returns after the sync",
     eventual: "Durability::None: durable with the next durable commit",
-    syncs_per_commit: "1",
+    syncs_per_commit: 1.0,
 };
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
@@ -26,29 +27,25 @@ pub(super) fn open(folder: &Path) -> Result<Box<dyn Engine>> {
         .map_err(Error::wrong)?;
     let engine = Redb(database);
     if engine.0.begin_read().map_err(Error::wrong)?.open_table(TABLE).is_err() {
-        engine.commit(&mut || None, true)?;
+        engine.commit(&mut Nothing, true)?;
     }
     Ok(Box::new(engine))
 }
 
 impl Engine for Redb {
-    fn commit(
-        &self,
-        changes: &mut dyn FnMut() -> Option<OwnedChange>,
-        durable: bool,
-    ) -> Result<()> {
+    fn commit(&self, changes: &mut dyn Changes, durable: bool) -> Result<()> {
         let mut txn = self.0.begin_write().map_err(Error::wrong)?;
         let durability = if durable { Durability::Immediate } else { Durability::None };
         txn.set_durability(durability).map_err(Error::wrong)?;
         {
             let mut table = txn.open_table(TABLE).map_err(Error::wrong)?;
-            while let Some(change) = changes() {
+            while let Some(change) = changes.next() {
                 match change {
-                    OwnedChange::Put(key, value) => {
-                        table.insert(key.as_ref(), value.as_slice()).map_err(Error::wrong)?;
+                    Change::Put(key, value) => {
+                        table.insert(key, value).map_err(Error::wrong)?;
                     }
-                    OwnedChange::Delete(key) => {
-                        table.remove(key.as_ref()).map_err(Error::wrong)?;
+                    Change::Delete(key) => {
+                        table.remove(key).map_err(Error::wrong)?;
                     }
                 }
             }
@@ -56,10 +53,9 @@ impl Engine for Redb {
         txn.commit().map_err(Error::wrong)
     }
 
-    fn reader(&self) -> Result<Box<dyn Reader + '_>> {
+    fn read(&self, work: &mut Work<'_>) -> Result<()> {
         let txn = self.0.begin_read().map_err(Error::wrong)?;
-        let table = txn.open_table(TABLE).map_err(Error::wrong)?;
-        Ok(Box::new(Snapshot { table, _txn: txn }))
+        work(&mut Snapshot(txn.open_table(TABLE).map_err(Error::wrong)?))
     }
 
     fn snapshot(&self) -> Result<()> {
@@ -69,29 +65,33 @@ impl Engine for Redb {
 
     fn sync(&self) -> Result<()> {
         // A durable commit carries the earlier ones.
-        self.commit(&mut || None, true)
+        self.commit(&mut Nothing, true)
+    }
+
+    fn settle(&self) -> Result<()> {
+        self.sync()
+    }
+
+    fn compact(mut self: Box<Self>) -> Result<()> {
+        self.0.compact().map_err(Error::wrong)?;
+        Ok(())
     }
 }
 
-struct Snapshot {
-    table: ReadOnlyTable<&'static [u8], &'static [u8]>,
-    _txn: ReadTransaction,
-}
+struct Snapshot(ReadOnlyTable<&'static [u8], &'static [u8]>);
 
 impl Reader for Snapshot {
     fn get(&mut self, key: &[u8]) -> Result<Option<u64>> {
-        let value = self.table.get(key).map_err(Error::wrong)?;
-        Ok(value.map(|value| u64::from(value.value()[0]) + value.value().len() as u64))
+        let value = self.0.get(key).map_err(Error::wrong)?;
+        Ok(value.map(|value| digest(value.value())))
     }
 
     fn scan(&mut self, start: &[u8], rows: u64) -> Result<u64> {
-        let mut found = self.table.range(start..).map_err(Error::wrong)?;
+        let mut found = self.0.range(start..).map_err(Error::wrong)?;
         let mut total = 0_u64;
         for _ in 0..rows {
-            let row = found.next().ok_or_else(|| Error::wrong("a scan ended early"))?;
-            let (key, value) = row.map_err(Error::wrong)?;
-            let (key, value) = (key.value(), value.value());
-            total = total.wrapping_add(u64::from(key[key.len() - 1]) + u64::from(value[0]));
+            let (key, value) = found.next().ok_or_else(ended_early)?.map_err(Error::wrong)?;
+            total = total.wrapping_add(row_digest(key.value(), value.value()));
         }
         Ok(total)
     }

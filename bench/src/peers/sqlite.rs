@@ -1,6 +1,9 @@
 //! SQLite through rusqlite, its own bundled version.
 
-use super::{Engine, Facts, OwnedChange, Reader};
+use super::{
+    Facts,
+    engine::{Change, Changes, Engine, Reader, Work, digest, ended_early, row_digest},
+};
 use crate::error::{Error, Result};
 use rusqlite::{Connection, OptionalExtension};
 use std::{
@@ -10,15 +13,17 @@ use std::{
 
 pub(super) const FACTS: Facts = Facts {
     name: "sqlite",
-    settings: "SQLite by rusqlite; WAL, WITHOUT ROWID, cache 1 GiB, mmap 1 GiB, prepared statements",
+    settings: "SQLite by rusqlite; WAL of up to 64 MiB, WITHOUT ROWID, cache 1 GiB, mmap 1 GiB, prepared statements, pooled readers",
     durable: "synchronous=FULL: commit returns after the WAL's sync",
     eventual: "synchronous=NORMAL: synced at checkpoints",
-    syncs_per_commit: "1",
+    syncs_per_commit: 1.0,
 };
 
 struct Sqlite {
     path: PathBuf,
     writer: Mutex<Writer>,
+    /// Connections of readers that are between two snapshots.
+    readers: Mutex<Vec<Connection>>,
 }
 
 struct Writer {
@@ -32,7 +37,7 @@ fn connect(path: &Path) -> Result<Connection> {
     connection
         .execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1048576;
-             PRAGMA mmap_size=1073741824;",
+             PRAGMA mmap_size=1073741824; PRAGMA wal_autocheckpoint=16384;",
         )
         .map_err(Error::wrong)?;
     Ok(connection)
@@ -44,21 +49,44 @@ pub(super) fn open(folder: &Path) -> Result<Box<dyn Engine>> {
     connection
         .execute_batch("CREATE TABLE IF NOT EXISTS rows(k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID")
         .map_err(Error::wrong)?;
-    Ok(Box::new(Sqlite { path, writer: Mutex::new(Writer { connection, durable: true }) }))
+    let writer = Mutex::new(Writer { connection, durable: true });
+    Ok(Box::new(Sqlite { path, writer, readers: Mutex::default() }))
+}
+
+/// Runs a statement without parameters, by the connection's cache.
+fn run(connection: &Connection, sql: &str) -> Result<()> {
+    let mut statement = connection.prepare_cached(sql).map_err(Error::wrong)?;
+    let mut rows = statement.query([]).map_err(Error::wrong)?;
+    rows.next().map_err(Error::wrong)?;
+    Ok(())
 }
 
 impl Sqlite {
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a pooled connection within a snapshot to `work`.
+    fn with_snapshot(&self, work: &mut dyn FnMut(&Connection) -> Result<()>) -> Result<()> {
+        let idle = self.readers().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path)?,
+        };
+        run(&connection, "BEGIN")?;
+        let result = work(&connection);
+        run(&connection, "COMMIT")?;
+        self.readers().push(connection);
+        result
+    }
 }
 
 impl Engine for Sqlite {
-    fn commit(
-        &self,
-        changes: &mut dyn FnMut() -> Option<OwnedChange>,
-        durable: bool,
-    ) -> Result<()> {
+    fn commit(&self, changes: &mut dyn Changes, durable: bool) -> Result<()> {
         let mut writer = self.writer();
         if writer.durable != durable {
             let level = if durable { "FULL" } else { "NORMAL" };
@@ -66,42 +94,30 @@ impl Engine for Sqlite {
             writer.connection.execute_batch(&pragma).map_err(Error::wrong)?;
             writer.durable = durable;
         }
-        let txn = writer.connection.transaction().map_err(Error::wrong)?;
-        while let Some(change) = changes() {
-            let (sql, key, value) = match &change {
-                OwnedChange::Put(key, value) => {
-                    ("INSERT OR REPLACE INTO rows VALUES(?1, ?2)", key, Some(value))
+        run(&writer.connection, "BEGIN IMMEDIATE")?;
+        {
+            let put = "INSERT OR REPLACE INTO rows VALUES(?1, ?2)";
+            let mut put = writer.connection.prepare_cached(put).map_err(Error::wrong)?;
+            let delete = "DELETE FROM rows WHERE k = ?1";
+            let mut delete = writer.connection.prepare_cached(delete).map_err(Error::wrong)?;
+            while let Some(change) = changes.next() {
+                match change {
+                    Change::Put(key, value) => put.execute((key, value)),
+                    Change::Delete(key) => delete.execute([key]),
                 }
-                OwnedChange::Delete(key) => ("DELETE FROM rows WHERE k = ?1", key, None),
-            };
-            let mut statement = txn.prepare_cached(sql).map_err(Error::wrong)?;
-            match value {
-                Some(value) => statement.execute((key.as_ref(), value)),
-                None => statement.execute([key.as_ref()]),
+                .map_err(Error::wrong)?;
             }
-            .map_err(Error::wrong)?;
         }
-        txn.commit().map_err(Error::wrong)
+        run(&writer.connection, "COMMIT")
     }
 
-    fn reader(&self) -> Result<Box<dyn Reader + '_>> {
-        let connection = connect(&self.path)?;
-        connection.execute_batch("BEGIN").map_err(Error::wrong)?;
-        Ok(Box::new(Snapshot(connection)))
+    fn read(&self, work: &mut Work<'_>) -> Result<()> {
+        self.with_snapshot(&mut |connection| work(&mut Snapshot(connection)))
     }
 
     fn snapshot(&self) -> Result<()> {
         // A snapshot begins with the first read, so there must be one.
-        let writer = self.writer();
-        let run = |sql| -> Result<()> {
-            let mut statement = writer.connection.prepare_cached(sql).map_err(Error::wrong)?;
-            let mut rows = statement.query([]).map_err(Error::wrong)?;
-            rows.next().map_err(Error::wrong)?;
-            Ok(())
-        };
-        run("BEGIN")?;
-        run("SELECT 1 FROM rows LIMIT 1")?;
-        run("COMMIT")
+        self.with_snapshot(&mut |connection| run(connection, "SELECT 1 FROM rows LIMIT 1"))
     }
 
     fn sync(&self) -> Result<()> {
@@ -110,18 +126,24 @@ impl Engine for Sqlite {
         let busy = writer.connection.query_row(checkpoint, [], |row| row.get::<_, i64>(0));
         busy.map(drop).map_err(Error::wrong)
     }
+
+    fn settle(&self) -> Result<()> {
+        self.sync()
+    }
+
+    fn compact(self: Box<Self>) -> Result<()> {
+        self.readers().clear();
+        self.writer().connection.execute_batch("VACUUM").map_err(Error::wrong)
+    }
 }
 
-struct Snapshot(Connection);
+struct Snapshot<'a>(&'a Connection);
 
-impl Reader for Snapshot {
+impl Reader for Snapshot<'_> {
     fn get(&mut self, key: &[u8]) -> Result<Option<u64>> {
         let sql = "SELECT v FROM rows WHERE k = ?1";
         let mut statement = self.0.prepare_cached(sql).map_err(Error::wrong)?;
-        let found = statement.query_row([key], |row| {
-            let value = row.get_ref(0)?.as_blob()?;
-            Ok(u64::from(value[0]) + value.len() as u64)
-        });
+        let found = statement.query_row([key], |row| Ok(digest(row.get_ref(0)?.as_blob()?)));
         found.optional().map_err(Error::wrong)
     }
 
@@ -135,9 +157,9 @@ impl Reader for Snapshot {
             let key = key.as_blob().map_err(Error::wrong)?;
             let value = row.get_ref(1).map_err(Error::wrong)?;
             let value = value.as_blob().map_err(Error::wrong)?;
-            total = total.wrapping_add(u64::from(key[key.len() - 1]) + u64::from(value[0]));
+            total = total.wrapping_add(row_digest(key, value));
             count += 1;
         }
-        if count == rows { Ok(total) } else { Err(Error::wrong("a scan ended early")) }
+        if count == rows { Ok(total) } else { Err(ended_early()) }
     }
 }

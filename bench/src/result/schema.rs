@@ -20,6 +20,7 @@ const KINDS: &[(&str, &str)] = &[
     ("run", "RunFile"),
     ("totals", "TotalsFile"),
     ("ab", "AbFile"),
+    ("peers", "PeersFile"),
 ];
 
 /// Builds the schema from the types.
@@ -34,6 +35,7 @@ pub fn generate() -> Value {
         Run(RunFile),
         Totals(crate::report::TotalsFile),
         Ab(crate::ab::AbFile),
+        Peers(crate::report::peers::PeersFile),
     }
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<AnyFile>();
     let mut schema = schema.to_value();
@@ -103,16 +105,16 @@ mod tests {
     use super::*;
     use crate::result::store::tests::repeat_file;
 
-    /// The committed schema is what the types say. `UPDATE_GOLDENS=1` writes it.
+    /// The committed schema is what the types say. `NORTHSTAR_BLESS=1` writes it.
     #[test]
     fn committed_schema_matches_the_types() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("results.schema.json");
         let generated = generate_text();
-        if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        if std::env::var_os("NORTHSTAR_BLESS").is_some() {
             std::fs::write(&path, &generated).expect("the schema can be written");
         }
         let committed = std::fs::read_to_string(&path).expect("the schema is there");
-        assert!(committed == generated, "run with UPDATE_GOLDENS=1 and look at the difference");
+        assert!(committed == generated, "run with NORTHSTAR_BLESS=1 and look at the difference");
     }
 
     #[test]

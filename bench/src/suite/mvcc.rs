@@ -1,6 +1,6 @@
 //! Suite `mvcc`: snapshots, many readers, and a writer beside them.
 
-use super::support::{self, KEY_BYTES, RECORDS, VALUE_BYTES, expect, missing};
+use super::support::{Filled, KEY_BYTES, RECORDS, VALUE_BYTES, expect, missing};
 use crate::{
     catalog::{Bench, Entry, Ops, Parameter, Verification, single},
     context::Context,
@@ -81,24 +81,21 @@ pub const ENTRIES: &[Entry] = &[
 
 /// Opens and closes snapshots.
 struct Snapshots {
-    db: Db,
-    records: u64,
+    filled: Filled,
     opened: u64,
     rows_seen: u64,
 }
 
 impl Snapshots {
     fn setup(context: &Context) -> Result<Box<dyn Bench>> {
-        let records = context.number("records")?;
-        let mut rows = support::rows(context, KeyOrder::Scattered)?;
-        let db = support::filled(context, "snapshot.ns", context.options(), &mut rows, records)?;
-        Ok(Box::new(Self { db, records, opened: 0, rows_seen: 0 }))
+        let filled = Filled::new(context, context.options(), KeyOrder::Scattered)?;
+        Ok(Box::new(Self { filled, opened: 0, rows_seen: 0 }))
     }
 }
 
 impl Bench for Snapshots {
     fn batch(&mut self, ops: u64, recorder: &mut Recorder) -> Result<()> {
-        let (db, seen) = (&self.db, &mut self.rows_seen);
+        let (db, seen) = (&self.filled.db, &mut self.rows_seen);
         recorder.timed(ops, |lane| {
             for _ in 0..ops {
                 lane.op(|| -> Result<()> {
@@ -113,12 +110,13 @@ impl Bench for Snapshots {
     }
 
     fn stats(&self) -> Option<Stats> {
-        Some(self.db.stats())
+        Some(self.filled.db.stats())
     }
 
     fn verify(&mut self, report: &mut Verification) -> Result<()> {
-        expect("rows seen through all snapshots", self.rows_seen, self.opened * self.records)?;
-        expect("snapshots still open", self.db.stats().readers, 0)?;
+        let expected = self.opened * self.filled.records;
+        expect("rows seen through all snapshots", self.rows_seen, expected)?;
+        expect("snapshots still open", self.filled.db.stats().readers, 0)?;
         report.checksum.add_number(self.rows_seen);
         Ok(())
     }
@@ -160,9 +158,8 @@ struct Readers {
 
 impl Readers {
     fn setup(context: &Context) -> Result<Box<dyn Bench>> {
-        let records = context.number("records")?;
-        let mut rows = support::rows(context, KeyOrder::Scattered)?;
-        let db = support::filled(context, "readers.ns", context.options(), &mut rows, records)?;
+        let Filled { db, mut rows, records } =
+            Filled::new(context, context.options(), KeyOrder::Scattered)?;
         let snapshots = snapshots_of_ages(&db, &mut rows, context.number("readers")?)?;
         let threads = context.number("threads")?.max(1) as usize;
         let seed = context.seed;
@@ -226,9 +223,8 @@ const ALONE: Duration = Duration::from_millis(60);
 
 impl WriterBesideReaders {
     fn setup(context: &Context) -> Result<Box<dyn Bench>> {
-        let records = context.number("records")?;
-        let mut rows = support::rows(context, KeyOrder::Scattered)?;
-        let db = support::filled(context, "beside.ns", context.options(), &mut rows, records)?;
+        let Filled { db, mut rows, records } =
+            Filled::new(context, context.options(), KeyOrder::Scattered)?;
         let snapshots = snapshots_of_ages(&db, &mut rows, context.number("readers")?)?;
         let random = SplitMix::new(context.seed);
         let stop = AtomicBool::new(false);

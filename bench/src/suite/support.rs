@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     rng::{Checksum, KeyOrder, Rows},
 };
-use northstar_engine::{Db, Durability, Options, inspect::Severity};
+use northstar_engine::{Db, Durability, Options, ReadTxn, inspect::Severity};
 
 /// Rows: a twentieth of the name's size in profile `ci`.
 pub const RECORDS: Parameter =
@@ -29,6 +29,46 @@ pub fn rows(context: &Context, order: KeyOrder) -> Result<Rows> {
     let key_bytes = context.number("key_bytes")? as usize;
     let value_bytes = context.number("value_bytes")? as usize;
     Ok(Rows::new(context.seed, order, key_bytes, value_bytes))
+}
+
+/// Name of the file of a [`Filled`] database.
+pub const FILLED: &str = "filled.ns";
+
+/// A database with rows in it, checkpointed, and what made the rows.
+#[derive(Debug)]
+pub struct Filled {
+    /// The database.
+    pub db: Db,
+    /// Makes its rows again.
+    pub rows: Rows,
+    /// How many there are.
+    pub records: u64,
+}
+
+impl Filled {
+    /// As many rows as the parameter `records` says, in keys of the given order.
+    ///
+    /// # Errors
+    /// A parameter is missing; what the engine says.
+    pub fn new(context: &Context, options: Options, order: KeyOrder) -> Result<Self> {
+        let records = context.number("records")?;
+        let mut rows = rows(context, order)?;
+        let db = filled(context, FILLED, options, &mut rows, records)?;
+        Ok(Self { db, rows, records })
+    }
+
+    /// Row `number` must be in `read` with the value of its `round`-th version.
+    ///
+    /// # Errors
+    /// [`Error::Wrong`] when it is not; what the engine says.
+    pub fn check_row(&mut self, read: &ReadTxn, number: u64, round: u64) -> Result<()> {
+        let value = read.get(self.rows.key(number))?.ok_or_else(|| missing(number))?;
+        if *value == *self.rows.value(number, round) {
+            Ok(())
+        } else {
+            Err(Error::wrong(format!("row {number} does not have the value of version {round}")))
+        }
+    }
 }
 
 /// Opens a database called `name` with `count` rows in it, checkpointed.

@@ -1,6 +1,6 @@
 //! Suite `timetravel`: opening past states.
 
-use super::support::{self, KEY_BYTES, RECORDS, VALUE_BYTES, missing};
+use super::support::{Filled, KEY_BYTES, RECORDS, VALUE_BYTES, missing};
 use crate::{
     catalog::{Bench, Entry, Ops, Parameter, Verification, single},
     context::Context,
@@ -45,11 +45,9 @@ struct PastStates {
 
 impl PastStates {
     fn setup(context: &Context) -> Result<Box<dyn Bench>> {
-        let records = context.number("records")?;
         let states = context.number("states")?;
-        let mut rows = support::rows(context, KeyOrder::Scattered)?;
         let options = context.options().history(History::Last(states));
-        let db = support::filled(context, "past.ns", options, &mut rows, records)?;
+        let Filled { db, mut rows, .. } = Filled::new(context, options, KeyOrder::Scattered)?;
         let mut first = 0;
         for age in 0..states {
             let mut txn = db.begin_write()?;

@@ -10,15 +10,19 @@ use color_eyre::eyre::Result;
 use northstar_bench::{
     peers,
     plan::{Plan, Request},
-    report::{count_words, ns_words, parameter_of, stability_name},
-    result::{BenchSummary, RunState, StorageKind, store::Store},
+    report::peers::{self as table, EngineFacts, PeersFile},
+    result::{
+        RunState, StorageKind,
+        store::{self, Store},
+    },
     runner::{self, Settings},
 };
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// Measure other engines under the same workloads: one run, interleaved repeats, medians
 ///
-/// Every row states what a commit means there. Where another engine wins, the table says so.
+/// Every row of a commit states how often it syncs, counted with strace where that is installed. Where
+/// another engine leads, the table says so; it is also written to peers.json and peers.md in the folder.
 #[derive(Args, Debug)]
 pub(super) struct Peers {
     /// Only workloads whose name contains one of these
@@ -48,6 +52,9 @@ pub(super) struct Peers {
     /// Folder for the databases, instead of one in the result folder
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     data: Option<PathBuf>,
+    /// How progress is shown
+    #[arg(long, value_enum, default_value_t)]
+    progress: progress::Mode,
     /// Print Markdown
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
@@ -58,22 +65,13 @@ pub(super) struct Peers {
 
 impl Peers {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit> {
-        let unknown = self.engine.iter().find(|name| peers::facts(name).is_none());
+        let unknown = self.engine.iter().find(|name| !peers::NAMES.contains(&name.as_str()));
         if let Some(name) = unknown {
             let names = peers::NAMES.join(", ");
             return Err(Told::usage(format!("no engine is called {name:?}: {names}")).into());
         }
-        let mut request = Request::new(self.profile.into());
-        request.filters.clone_from(&self.filters);
-        request.suites = vec!["peers".into()];
-        request.words.clone_from(&self.engine);
-        request.records = self.records;
-        request.repeats = Some(self.repeats);
-        request.storage = Some(StorageKind::Disk);
-        let plan = Plan::new(&request).map_err(told)?;
-        for bench in &plan.benches {
-            note(format_args!("plan: {} x {}", self.repeats, bench.folder));
-        }
+        let plan = Plan::new(&self.request()).map_err(told)?;
+        self.tell_plan(&plan);
         let settings = Settings {
             resume: self.resume,
             data: self.data.clone(),
@@ -81,16 +79,16 @@ impl Peers {
             budget: self.budget.map(|minutes| Duration::from_secs(minutes * 60)),
             ..Settings::new(&self.out).map_err(told)?
         };
-        let watcher = progress::Watcher::new(progress::Mode::Bar);
+        let watcher = progress::Watcher::new(self.progress);
         let run = runner::run(&plan, &settings, &control()?, &mut |event| watcher.see(event))
             .map_err(told)?;
         drop(watcher);
-        let summaries = Store::new(&self.out).read_summaries().map_err(told)?;
-        if self.json {
-            json::document(out, &summaries)?;
-        } else {
-            self.print(&summaries, out)?;
-        }
+        let store = Store::new(&self.out);
+        let facts = self.facts(&store, &settings)?;
+        let summaries = store.read_summaries().map_err(told)?;
+        let file = table::table(&run, &summaries, facts);
+        table::write(&store, &file).map_err(told)?;
+        self.print(&file, out)?;
         match run.state {
             RunState::Complete => Ok(Exit::Done),
             RunState::Cancelled => {
@@ -108,53 +106,70 @@ impl Peers {
         }
     }
 
-    fn print(&self, summaries: &BTreeMap<String, BenchSummary>, out: &mut Out) -> Result<()> {
-        let mut workloads: BTreeMap<&str, Vec<&BenchSummary>> = BTreeMap::new();
-        for summary in summaries.values().filter(|s| s.timing.is_some()) {
-            workloads.entry(&summary.identity.bench).or_default().push(summary);
+    fn request(&self) -> Request {
+        Request {
+            filters: self.filters.clone(),
+            suites: vec!["peers".into()],
+            words: self.engine.clone(),
+            records: self.records,
+            repeats: Some(self.repeats),
+            storage: Some(StorageKind::Disk),
+            ..Request::new(self.profile.into())
         }
-        let rate = |s: &BenchSummary| s.timing.as_ref().map_or(0.0, |t| t.ops_per_second.median);
-        let mut lines: Vec<[String; 8]> = Vec::new();
-        for (workload, mut engines) in workloads {
-            engines.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
-            let best = engines.first().map_or(1.0, |s| rate(s));
-            for summary in engines {
-                let Some(timing) = &summary.timing else { continue };
-                let name = parameter_of(summary, "engine").unwrap_or_default();
-                let space = summary.metrics.iter().find(|m| m.name == "file_bytes_per_user_byte");
-                lines.push([
-                    workload.trim_start_matches("peers/").to_owned(),
-                    name,
-                    format!("{}/s", count_words(timing.ops_per_second.median)),
-                    format!("{:.2}", rate(summary) / best),
-                    timing.ops_per_second.cv.map_or_else(
-                        || stability_name(timing.ops_per_second.stability).to_owned(),
-                        |cv| format!("{:.0} %", cv * 100.0),
-                    ),
-                    ns_words(timing.p50_ns.median),
-                    ns_words(timing.p99_ns.median),
-                    space.map_or_else(String::new, |m| format!("{:.2}", m.series.median)),
-                ]);
+    }
+
+    /// Says what will run: a line a workload, with the engines.
+    fn tell_plan(&self, plan: &Plan) {
+        let mut workloads: Vec<(&str, u64, Vec<String>)> = Vec::new();
+        for bench in &plan.benches {
+            let identity = &bench.identity;
+            let engine = identity.params.get("engine").map(ToString::to_string).unwrap_or_default();
+            match workloads.iter_mut().find(|(name, ..)| *name == identity.bench) {
+                Some((.., engines)) => engines.push(engine),
+                None => workloads.push((&identity.bench, identity.ops, vec![engine])),
             }
         }
-        let titles = ["workload", "engine", "rate", "of best", "spread", "p50", "p99", "file/user"];
+        for (name, ops, engines) in workloads {
+            let (repeats, engines) = (self.repeats, engines.join(", "));
+            note(format_args!("plan: {repeats} x {name}, {ops} operations, under {engines}"));
+        }
+    }
+
+    /// What must be known about the engines; syncs are counted once a folder.
+    fn facts(&self, store: &Store, settings: &Settings) -> Result<Vec<EngineFacts>> {
+        let stored = store.root().join("peers.json");
+        if self.resume && stored.exists() {
+            let file: PeersFile = store::read(&stored).map_err(told)?;
+            return Ok(file.engines);
+        }
+        let chosen =
+            |facts: &EngineFacts| self.engine.is_empty() || self.engine.contains(&facts.name);
+        let mut facts: Vec<EngineFacts> = peers::facts().into_iter().filter(chosen).collect();
+        let folder = self.data.as_ref().unwrap_or(&self.out);
+        if !peers::syncs::measure(&settings.program, folder, &mut facts).map_err(told)? {
+            note("strace is not there: the syncs of a commit are those of the documentation");
+        }
+        Ok(facts)
+    }
+
+    fn print(&self, file: &PeersFile, out: &mut Out) -> Result<()> {
+        if self.json {
+            return json::document(out, file);
+        }
         if self.markdown {
-            out.line(format_args!("| {} |", titles.join(" | ")))?;
-            out.line("|---|---|--:|--:|--:|--:|--:|--:|")?;
-            for line in lines {
-                out.line(format_args!("| {} |", line.join(" | ")))?;
-            }
-        } else {
-            let mut table = Table::new(titles).right(&[2, 3, 4, 5, 6, 7]);
-            lines.into_iter().for_each(|line| table.row(line));
-            table.print(out)?;
+            out.bytes(file.markdown().as_bytes())?;
+            return Ok(());
         }
+        let mut speed = Table::new(table::TITLES).right(&[2, 3, 4, 5, 6]);
+        file.speed_rows().into_iter().for_each(|row| speed.row(row));
+        speed.print(out)?;
         out.line("")?;
-        for facts in peers::NAMES.iter().filter_map(|name| peers::facts(name)) {
-            out.line(format_args!(
-                "{}: {}; durable: {} ({} syncs a commit); eventual: {}",
-                facts.name, facts.settings, facts.durable, facts.syncs_per_commit, facts.eventual
-            ))?;
+        let mut metrics = Table::new(["workload", "measure", "engine", "figure"]).right(&[3]);
+        file.metric_rows().into_iter().for_each(|row| metrics.row(row));
+        metrics.print(out)?;
+        for lines in [file.lead_lines(), file.engine_lines()] {
+            out.line("")?;
+            lines.iter().try_for_each(|line| out.line(line))?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::told;
 use crate::{
     exit::{Exit, Told},
-    output::{Out, table::Table},
+    output::{Out, json, table::Table},
 };
 use clap::Args;
 use color_eyre::eyre::Result;
@@ -32,6 +32,9 @@ pub(super) struct ReportCommand {
     /// Print Markdown instead of a table
     #[arg(long)]
     markdown: bool,
+    /// Print the totals as one JSON document
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
 }
 
 impl ReportCommand {
@@ -47,7 +50,9 @@ impl ReportCommand {
             let rows = report::csv(&totals).map_err(told)?;
             store::write_whole(path, rows.as_bytes()).map_err(told)?;
         }
-        if self.markdown {
+        if self.json {
+            json::document(out, &totals)?;
+        } else if self.markdown {
             out.bytes(report::markdown(&totals).as_bytes())?;
         } else {
             print(&totals, out)?;
