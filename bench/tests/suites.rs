@@ -123,9 +123,8 @@ impl Path {
         let counters = &measured.counters;
         let syncs = counters.fsyncs.unwrap_or(0) + counters.fdatasyncs.unwrap_or(0);
         let (calls, least) = match self {
-            Self::Operation => {
-                (measured.latency.samples, 1.0 / measured.latency.sample_every as f64)
-            }
+            // Operations that were timed alone: all, or every n-th, or one for a whole transaction.
+            Self::Operation => (measured.latency.samples, 0.0),
             Self::Reads(least) => (counters.read_calls.unwrap_or(0), least),
             Self::Writes(least) => (counters.write_calls.unwrap_or(0), least),
             Self::Syncs(least) => (syncs, least),
