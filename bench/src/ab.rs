@@ -170,8 +170,11 @@ pub fn run(
         told(&format!("null control: {}", planned.folder));
         file.control.push(pair.series(&planned, &request.base, &request.base)?);
     }
-    if !paired::control_holds(&file.control, policy) {
-        told("the null control failed: timings of this run are inconclusive");
+    for metric in paired::Metric::ALL {
+        if !paired::control_holds(&file.control, metric, policy) {
+            let name = metric.name();
+            told(&format!("the null control failed: {name} is inconclusive in this run"));
+        }
     }
     for planned in &plan.benches {
         let mut bench = pair.series(planned, &request.base, &request.candidate)?;

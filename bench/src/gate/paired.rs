@@ -171,21 +171,19 @@ pub fn is_suspect(rounds: &[Round], policy: &TimingPolicy) -> bool {
     Metric::ALL.into_iter().any(|metric| metric_step(metric, rounds, policy) == Step::Worse)
 }
 
-/// Whether the null control held: one program against itself must pass everywhere.
+/// Whether the null control of `metric` held: one program against itself must pass in every benchmark.
+/// By metric, so that a tail too noisy to judge does not hide what the throughput says.
 #[must_use]
-pub fn control_holds(control: &[AbBench], policy: &TimingPolicy) -> bool {
-    control.iter().all(|bench| {
-        let passes = |metric| metric_step(metric, &bench.rounds, policy) == Step::Pass;
-        Metric::ALL.into_iter().all(passes)
-    })
+pub fn control_holds(control: &[AbBench], metric: Metric, policy: &TimingPolicy) -> bool {
+    control.iter().all(|bench| metric_step(metric, &bench.rounds, policy) == Step::Pass)
 }
 
 /// Judges a stored paired run.
 #[must_use]
 pub fn judge(file: &AbFile, policy: &TimingPolicy) -> Vec<Finding> {
-    let quiet = control_holds(&file.control, policy);
     let judge_bench = |bench: &AbBench| {
-        let judge_one = |metric| judge_metric(bench, metric, quiet, policy);
+        let quiet = |metric| control_holds(&file.control, metric, policy);
+        let judge_one = |metric| judge_metric(bench, metric, quiet(metric), policy);
         Metric::ALL.into_iter().filter_map(judge_one).collect::<Vec<_>>()
     };
     file.benches.iter().flat_map(judge_bench).collect()
@@ -213,7 +211,10 @@ fn judge_metric(
             (Verdict::Incomparable, "the two programs computed different results")
         }
         (Step::Pass, _) => (Verdict::Pass, "within the bound"),
-        (_, false) => (Verdict::Inconclusive, "the null control failed: the machine is too noisy"),
+        (_, false) => (
+            Verdict::Inconclusive,
+            "the null control of this metric failed: the machine is too noisy",
+        ),
         (Step::More | Step::Open, _) => (Verdict::Inconclusive, "the interval holds both answers"),
         (Step::Worse, _) => match second {
             Step::Worse => (Verdict::Fail, "confirmed on fresh rounds"),

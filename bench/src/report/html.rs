@@ -7,8 +7,8 @@ mod card;
 use crate::{
     error::Result,
     report::{
-        Outcome, Row, TotalsFile, charts, count_words, known_words, ns_words, outcome_name, totals,
-        variation_words,
+        Outcome, Row, TotalsFile, charts, count_words, known_words, ns_words, outcome_name,
+        stability_name, totals,
     },
     result::{BenchSummary, RunFile, RunState, store::Store},
     stats::Stability,
@@ -145,7 +145,7 @@ fn table_row(row: &Row, summary: Option<&BenchSummary>) -> String {
         escape(&row.params.replace(',', ", ")),
         count_words(row.ops_per_second),
         strip.unwrap_or_default(),
-        variation_words(row),
+        spread_words(row),
         ns_words(row.p50_ns),
         ns_words(row.p99_ns),
         known_words(row.syncs_per_op),
@@ -154,6 +154,15 @@ fn table_row(row: &Row, summary: Option<&BenchSummary>) -> String {
         known_words(row.allocs_per_op),
         id = anchor(row),
     )
+}
+
+/// Variation over the repeats, and below it whether that is stable.
+fn spread_words(row: &Row) -> String {
+    let mark = stability_name(row.stability);
+    match row.cv {
+        Some(cv) => format!("{:.1} %<small>{mark}</small>", cv * 100.0),
+        None => format!("<small>{mark}</small>"),
+    }
 }
 
 /// Where the card of a row is on the page.

@@ -3,8 +3,8 @@
 //! A change of a golden is a change of what other programs parse. `NORTHSTAR_BLESS=1` writes them anew.
 
 use super::{
-    Better, FORMAT, Failure, NamedMetric, Observer, ParameterValue, PlannedBench, RepeatFile, RunFile,
-    RunKind, RunState, Slice, Source, params_slug,
+    Better, FORMAT, Failure, NamedMetric, Observer, ParameterValue, PlannedBench, RepeatFile,
+    RunFile, RunKind, RunState, Slice, Source, params_slug,
     store::{self, Store, tests::repeat_file},
 };
 use crate::{

@@ -159,3 +159,17 @@ fn a_p99_needs_its_samples() {
     let enough = file(vec![], vec![bench(slow(10_000), slow(10_000))]);
     assert_eq!(verdict(&enough, "p99"), Some(Verdict::Fail));
 }
+
+#[test]
+fn a_noisy_tail_does_not_hide_a_slow_program() {
+    // The control's p99 is noise; its throughput is quiet.
+    let mut noisy_tail = rounds(40, 10_000.0, 10_000.0, 20_000);
+    for round in noisy_tail.iter_mut().step_by(2) {
+        round.candidate.p99_ns *= 2;
+    }
+    noisy_tail[1].candidate.p99_ns *= 2;
+    let slow = || rounds(20, 10_000.0, 12_000.0, 20_000);
+    let file = file(vec![bench(noisy_tail, vec![])], vec![bench(slow(), slow())]);
+    assert_eq!(verdict(&file, "throughput"), Some(Verdict::Fail));
+    assert_eq!(verdict(&file, "p99"), Some(Verdict::Inconclusive));
+}
