@@ -85,7 +85,8 @@ pub fn percentiles(curves: &[Vec<(f64, f64)>]) -> String {
     element("latency by percentile", &body)
 }
 
-/// Operations a second over the timed seconds, a line a repeat; stalls are dots.
+/// Operations a second over the timed seconds, a line a repeat, a step a slice; stalls are dots. Points
+/// are (end of the slice in seconds, rate).
 #[must_use]
 pub fn throughput(curves: &[Vec<(f64, f64)>]) -> String {
     let all = || curves.iter().flatten();
@@ -98,7 +99,7 @@ pub fn throughput(curves: &[Vec<(f64, f64)>]) -> String {
         &Legend { axis: &y, title: "operations a second", words: &short_count },
     );
     for (at, curve) in curves.iter().enumerate() {
-        body += &line(at, curve.iter().map(|(when, rate)| (x.place(*when), y.place(*rate))));
+        body += &line(at, steps(curve).map(|(when, rate)| (x.place(when), y.place(rate))));
         let rates: Vec<f64> = curve.iter().map(|point| point.1).collect();
         let slow = crate::stats::median(&rates).unwrap_or(0.0) * STALL_SHARE;
         for (when, rate) in curve.iter().filter(|(_, rate)| *rate < slow) {
@@ -111,6 +112,12 @@ pub fn throughput(curves: &[Vec<(f64, f64)>]) -> String {
         }
     }
     element("operations a second over time", &body)
+}
+
+/// A rate holds from the end of the slice before to the end of its own: two points each.
+fn steps(curve: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + '_ {
+    let starts = std::iter::once(0.0).chain(curve.iter().map(|(end, _)| *end));
+    starts.zip(curve).flat_map(|(start, (end, rate))| [(start, *rate), (*end, *rate)])
 }
 
 /// Width of a strip of repeats.

@@ -4,7 +4,7 @@
 pub(super) const WIDTH: f64 = 440.0;
 pub(super) const HEIGHT: f64 = 230.0;
 pub(super) const LEFT: f64 = 58.0;
-pub(super) const RIGHT: f64 = 14.0;
+pub(super) const RIGHT: f64 = 22.0;
 pub(super) const TOP: f64 = 34.0;
 pub(super) const BOTTOM: f64 = 44.0;
 
