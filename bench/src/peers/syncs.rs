@@ -2,7 +2,8 @@
 //!
 //! A worker runs the workload `peers/durable_commit_1` twice, the second time with more commits; the
 //! difference of the syncs over the difference of the commits leaves set-up and closing out. Engines of
-//! every language are counted alike, by what they ask of the system.
+//! every language are counted alike, by what they ask of the system: sync calls, and writes to a file that
+//! was opened with `O_DSYNC` or `O_SYNC` (so LMDB writes its meta page).
 
 use crate::{
     catalog,
@@ -15,6 +16,7 @@ use crate::{
     worker::{ARGUMENT, Inject, Job},
 };
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::Path,
     process::{Command, Stdio},
@@ -22,7 +24,11 @@ use std::{
 
 const WORKLOAD: &str = "peers/durable_commit_1";
 /// System calls that make something durable.
-const CALLS: &str = "fsync,fdatasync,msync,sync_file_range";
+const SYNCS: [&str; 4] = ["fsync", "fdatasync", "msync", "sync_file_range"];
+/// System calls that do so on a file opened for synchronous writing.
+const WRITES: [&str; 5] = ["write", "pwrite64", "writev", "pwritev", "pwritev2"];
+/// System calls that say which files those are.
+const OPENS: [&str; 3] = ["open", "openat", "close"];
 /// Commits of the first run; the second does twice as many.
 const COMMITS: u64 = 100;
 const RECORDS: u64 = 1_000;
@@ -81,7 +87,7 @@ fn count(program: &Path, folder: &Path, engine: &str, commits: u64) -> Result<u6
     let counted = outcome.and_then(|()| {
         let text =
             std::fs::read_to_string(&trace).map_err(|error| Error::io("read", &trace, error))?;
-        Ok(calls_in(&text))
+        Ok(syncs_in(&text))
     });
     std::fs::remove_dir_all(&data).map_err(|e| Error::io("remove", &data, e))?;
     // Only a trace of what was counted is left if this fails.
@@ -91,8 +97,9 @@ fn count(program: &Path, folder: &Path, engine: &str, commits: u64) -> Result<u6
 
 /// Runs `job` in a worker under strace, which writes the calls to `trace`.
 fn watch(program: &Path, job: &Job, trace: &Path) -> Result<()> {
+    let calls = [&SYNCS[..], &WRITES, &OPENS].concat().join(",");
     let mut child = Command::new("strace")
-        .args(["-f", "-qq", "-e", &format!("trace={CALLS}"), "-e", "signal=none", "-o"])
+        .args(["-f", "-qq", "-s", "0", "-e", &format!("trace={calls}"), "-e", "signal=none", "-o"])
         .arg(trace)
         .arg(program)
         .arg(ARGUMENT)
@@ -114,14 +121,23 @@ fn watch(program: &Path, job: &Job, trace: &Path) -> Result<()> {
     Err(Error::Worker(format!("under strace: {} {last:.200}", output.status)))
 }
 
-/// Calls in a trace: lines that begin one, so that an interrupted call counts once.
-fn calls_in(trace: &str) -> u64 {
-    let names = || CALLS.split(',');
-    let begins = |line: &&str| {
-        let call = line.split_whitespace().nth(1).unwrap_or_default();
-        names().any(|name| call.strip_prefix(name).is_some_and(|rest| rest.starts_with('(')))
-    };
-    trace.lines().filter(begins).count() as u64
+/// Syncs in a trace. A call that was interrupted has two lines and counts once, where it begins.
+fn syncs_in(trace: &str) -> u64 {
+    let mut synchronous: BTreeSet<&str> = BTreeSet::new();
+    let mut count = 0;
+    for line in trace.lines() {
+        let call = line.split_once(' ').map_or("", |(_, call)| call.trim_start());
+        let Some((name, arguments)) = call.split_once('(') else { continue };
+        let file = arguments.split([',', ')', ' ']).next().unwrap_or_default();
+        if SYNCS.contains(&name) || WRITES.contains(&name) && synchronous.contains(file) {
+            count += 1;
+        } else if name == "close" {
+            synchronous.remove(file);
+        } else if arguments.contains("O_DSYNC") || arguments.contains("O_SYNC") {
+            synchronous.extend(arguments.rsplit_once("= ").map(|(_, opened)| opened.trim()));
+        }
+    }
+    count
 }
 
 #[cfg(test)]
@@ -135,7 +151,18 @@ mod tests {
                      10 fsync(3) = 0\n\
                      11 <... fdatasync resumed>) = 0\n\
                      11 +++ exited with 0 +++\n";
-        assert_eq!(calls_in(trace), 3);
-        assert_eq!(calls_in(""), 0);
+        assert_eq!(syncs_in(trace), 3);
+        assert_eq!(syncs_in(""), 0);
+    }
+
+    #[test]
+    fn a_synchronous_write_counts_as_a_sync() {
+        let trace = "10 openat(AT_FDCWD, \"data.mdb\", O_WRONLY|O_DSYNC|O_CLOEXEC) = 7\n\
+                     10 openat(AT_FDCWD, \"other\", O_RDWR) = 8\n\
+                     10 pwrite64(8, \"\"..., 4096, 0) = 4096\n\
+                     10 pwrite64(7, \"\"..., 64, 0) = 64\n\
+                     10 close(7) = 0\n\
+                     10 write(7, \"\"..., 64) = 64\n";
+        assert_eq!(syncs_in(trace), 1);
     }
 }
