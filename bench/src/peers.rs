@@ -5,7 +5,8 @@
 //! (`report::peers`). Files lie in the data folder, with real syncs. Repeats are interleaved like any
 //! other run's, and allocations are not counted, since engines in C would seem to have none.
 //! A tour: [`engine`] is what an engine must do; one file an engine; [`workloads`] the list, with
-//! `reads`, `writes`, `beside` and `opens` behind it, and [`claims`], the task queue; [`syncs`] watches what a commit asks of the system.
+//! `reads`, `writes`, `beside` and `opens` behind it; `claims` the task queue, written for each engine;
+//! [`syncs`] watches what a commit asks of the system.
 
 pub mod engine;
 

@@ -5,8 +5,6 @@
 //! after it is read (`store`). Normative text: spec/bench_results_v0.md.
 
 pub mod counters;
-#[cfg(test)]
-mod goldens;
 pub mod schema;
 pub mod store;
 pub mod summary;

@@ -13,10 +13,11 @@ mod redb;
 mod rows;
 mod sqlite;
 
-use super::{Bench, Context, Entry, Ops, Parameter, Recorder, Verification, WORDS};
 use crate::{
+    catalog::{Bench, Entry, Ops, Parameter, Verification},
+    context::Context,
     error::{Error, Result},
-    recorder::Lane,
+    recorder::{Lane, Recorder},
     result::{Better, Class},
 };
 use std::{collections::BTreeSet, path::Path, sync::Mutex};
@@ -59,6 +60,10 @@ const ENGINES: &[(&str, Open)] = &[
     ("fjall", fjall::open),
     ("sqlite", sqlite::open),
 ];
+
+/// The engines there is a queue for.
+const WORDS: Option<(&str, &[&str])> =
+    Some(("engine", &["northstar", "lmdb", "redb", "fjall", "sqlite"]));
 
 const fn entry(
     id: &'static str,

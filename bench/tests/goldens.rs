@@ -2,17 +2,18 @@
 //!
 //! A change of a golden is a change of what other programs parse. `NORTHSTAR_BLESS=1` writes them anew.
 
-use super::{
-    Better, FORMAT, Failure, NamedMetric, Observer, ParameterValue, PlannedBench, RepeatFile,
-    RunFile, RunKind, RunState, Slice, Source, params_slug,
-    store::{self, Store, tests::repeat_file},
-};
-use crate::{
+use northstar_bench::{
     ab::{AbBench, AbFile, AbKind, Round, Shot},
     events::{Event, Phase, Subject, What, Writer},
     machine::{FolderFacts, Machine},
     recorder::histogram,
     report::{self, html, peers},
+    result::{
+        Better, Build, Class, Counters, FORMAT, Failure, Identity, Latency, Measured, NamedMetric,
+        Observer, ParameterValue, PlannedBench, Process, RepeatFile, RepeatKind, RunFile, RunKind,
+        RunState, Slice, Source, StorageKind, params_slug,
+        store::{self, Store},
+    },
 };
 use std::path::{Path, PathBuf};
 
@@ -37,35 +38,83 @@ fn machine() -> Machine {
     }
 }
 
-/// Repeat `number`, with a histogram, a series with a stall, and a named metric.
-fn repeat(number: u32) -> RepeatFile {
-    let mut file = repeat_file(number);
+fn identity() -> Identity {
+    Identity {
+        bench: "btree/point_get_hot_1m".into(),
+        bench_version: 1,
+        params: [("records".to_owned(), ParameterValue::Number(1000))].into(),
+        ops: 20_000,
+        warmup_ops: 10,
+        seed: 1,
+        class: Class::Exact,
+        storage: StorageKind::Memory,
+        target: "x86_64-linux-gnu".into(),
+        build: Build::Release,
+    }
+}
+
+/// Latencies with a hill, and a second one of twenty slow operations.
+fn latency(shift: u64) -> Latency {
     let mut latencies = histogram::empty();
-    for step in 0..2_000_u64 {
-        latencies.saturating_record(1_000 + step % 400 + 100 * u64::from(number));
+    (0..2_000).for_each(|step| latencies.saturating_record(1_000 + step % 400 + shift));
+    (0..20).for_each(|slow| latencies.saturating_record(90_000 + 1_000 * slow));
+    let at = |quantile| latencies.value_at_quantile(quantile);
+    Latency {
+        samples: latencies.len(),
+        sample_every: 8,
+        min_ns: latencies.min(),
+        p50_ns: at(0.5),
+        p95_ns: at(0.95),
+        p99_ns: at(0.99),
+        p999_ns: at(0.999),
+        max_ns: latencies.max(),
+        mean_ns: latencies.mean(),
+        histogram: histogram::encode_histogram(&latencies).expect("encoded"),
     }
-    for slow in 0..20 {
-        latencies.saturating_record(90_000 + 1_000 * slow);
+}
+
+/// Repeat `number`, with every counter, a series with a stall, a named metric and a remark.
+fn repeat(number: u32) -> RepeatFile {
+    let mut counters = Counters::default();
+    for (value, name) in Counters::NAMES.iter().enumerate() {
+        counters.set(name, 1000 + value as u64);
     }
-    let latency = &mut file.measured.latency;
-    latency.samples = latencies.len();
-    latency.histogram = histogram::encode_histogram(&latencies).expect("encoded");
     let slice = |at: u64| Slice { at_ns: at * 100_000_000, ops: if at == 4 { 300 } else { 2_100 } };
-    file.measured.series = (1..=10).map(slice).collect();
-    file.measured.metrics = vec![NamedMetric {
-        name: "file_bytes_per_user_byte".into(),
-        unit: "1".into(),
-        better: Better::Lower,
-        value: 1.5,
-    }];
-    file.measured.notes = vec!["a remark".into()];
-    file
+    RepeatFile {
+        format: FORMAT.into(),
+        kind: RepeatKind::Repeat,
+        identity: identity(),
+        profile: "ci".into(),
+        trimmed: true,
+        repeat: number,
+        observer: Observer::None,
+        machine: machine().fingerprint,
+        measured: Measured {
+            ops: 20_000,
+            errors: 0,
+            duration_ns: 1_000_000_000,
+            ops_per_second: 20_000.0 + 500.0 * f64::from(number),
+            warmup_ns: 5,
+            warmup_ops: 10,
+            latency: latency(100 * u64::from(number)),
+            counters,
+            process: Process { cpu_ns: Some(900_000_000), peak_rss_bytes: Some(1 << 20) },
+            metrics: vec![NamedMetric {
+                name: "file_bytes_per_user_byte".into(),
+                unit: "1".into(),
+                better: Better::Lower,
+                value: 1.5,
+            }],
+            series: (1..=10).map(slice).collect(),
+            checksum: "00ff".into(),
+            notes: vec!["a remark".into()],
+        },
+    }
 }
 
 fn run() -> RunFile {
-    let identity = repeat(0).identity;
     let planned = |bench: &str| {
-        let mut identity = identity.clone();
+        let mut identity = identity();
         identity.bench = bench.into();
         let folder = format!("{bench}/{}", params_slug(&identity.params));
         PlannedBench { identity, folder, warmup_ns: 0, trimmed: true, critical: true }
@@ -113,7 +162,7 @@ fn ab() -> AbFile {
         machine: machine(),
         control: Vec::new(),
         benches: vec![AbBench {
-            identity: repeat(0).identity,
+            identity: identity(),
             folder: "btree/point_get_hot_1m/records=1000".into(),
             critical: true,
             checksums_differ: false,
