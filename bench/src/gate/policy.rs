@@ -47,6 +47,8 @@ impl CounterRule {
 pub struct TimingPolicy {
     /// Operations a second.
     pub throughput: TimingRule,
+    /// Median latency; judged in pairs only.
+    pub p50: TimingRule,
     /// 99th percentile of latency.
     pub p99: TimingRule,
     /// CPU time an operation.
@@ -109,6 +111,7 @@ mod tests {
         let policy = Policy::committed();
         policy.check().expect("all counters exist");
         assert_eq!(policy.timing.throughput.max_percent, 5.0);
+        assert_eq!(policy.timing.p50.max_percent, 5.0);
         assert_eq!(policy.timing.p99.max_percent, 10.0);
         assert_eq!(policy.counters["alloc_count"].max_percent, 5.0);
         for name in ["fsyncs", "fdatasyncs", "dir_syncs", "write_calls"] {

@@ -68,7 +68,7 @@ impl Lane {
 
     pub(super) fn record(&mut self, elapsed: Duration) {
         let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-        let slower = nanoseconds / 100 * self.fault.slow_percent;
+        let slower = nanoseconds.saturating_mul(self.fault.slow_percent) / 100;
         let slowed = nanoseconds.saturating_add(slower).saturating_add(self.fault.op_ns);
         self.histogram.saturating_record(slowed.max(1));
     }

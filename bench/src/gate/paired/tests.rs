@@ -173,3 +173,18 @@ fn a_noisy_tail_does_not_hide_a_slow_program() {
     assert_eq!(verdict(&file, "throughput"), Some(Verdict::Fail));
     assert_eq!(verdict(&file, "p99"), Some(Verdict::Inconclusive));
 }
+
+#[test]
+fn a_throughput_alone_does_not_block() {
+    let slower_on_the_wall = || {
+        let mut rounds = rounds(20, 1000.0, 1000.0, 20_000);
+        rounds.iter_mut().for_each(|round| round.candidate.ops_per_second /= 1.5);
+        rounds
+    };
+    let alone = file(vec![], vec![bench(slower_on_the_wall(), slower_on_the_wall())]);
+    assert_eq!(verdict(&alone, "throughput"), Some(Verdict::Inconclusive));
+    assert_eq!(verdict(&alone, "p50"), Some(Verdict::Pass));
+    let slow = || rounds(20, 1000.0, 1500.0, 20_000);
+    let agreed = file(vec![], vec![bench(slow(), slow())]);
+    assert_eq!(verdict(&agreed, "throughput"), Some(Verdict::Fail));
+}
