@@ -27,6 +27,8 @@ impl FolderFacts {
     /// Looks at the deepest existing ancestor of `folder`.
     #[must_use]
     pub fn look(folder: &Path) -> Self {
+        // A relative path has no existing ancestor of its own while its first part is missing.
+        let folder = &std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(folder);
         let resolved = existing.canonicalize().unwrap_or_else(|_| existing.to_owned());
         if let Ok(text) = std::fs::read_to_string("/proc/self/mountinfo")
@@ -161,5 +163,12 @@ a broken line
     fn a_missing_folder_is_looked_at_through_its_parent() {
         let facts = FolderFacts::look(Path::new("/no/such/folder/at/all"));
         assert_eq!(facts, FolderFacts::look(Path::new("/")));
+    }
+
+    #[test]
+    fn a_missing_relative_folder_is_looked_at_through_the_current_one() {
+        let here = FolderFacts::look(Path::new("."));
+        assert_ne!(here.file_system, UNKNOWN, "the tests run in a folder that exists");
+        assert_eq!(FolderFacts::look(Path::new("not-made-yet/data")), here);
     }
 }
