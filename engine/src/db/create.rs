@@ -12,10 +12,12 @@ use crate::db::environment::Environment;
 use crate::db::options::{LOG_RETENTION, Options};
 use crate::disk::{File, LockRange, OpenMode, SyncKind};
 use crate::error::{Corrupt, Error, Result};
+use crate::format::log_record::RECORD_MAGIC;
 use crate::format::meta::{META_MAGIC, Meta};
 use crate::ids::{FileUuid, Lsn, Pointer, TxnId};
 use crate::limits::{PAGE_BYTES, SEGMENT_HEADER_BYTES};
-use crate::log::{Chain, LogPaths, LogWriter, Position, Scanner};
+use crate::log::{LogPaths, LogWriter, Position};
+use crate::sabotage::{self, Switch};
 use crate::txn::History;
 use std::{
     ffi::OsString,
@@ -25,6 +27,8 @@ use std::{
 
 /// How often a creator tries again after another one's leftover vanished under it.
 const TRIES_MAX: usize = 16;
+/// A log is searched for records in pieces of this size.
+const SEARCH_BYTES: usize = 64 << 10;
 
 /// Makes the database at `path`, unless somebody else has just made it.
 pub(crate) fn create(options: &Options, environment: &Environment, path: &Path) -> Result<()> {
@@ -64,7 +68,9 @@ fn fill(options: &Options, environment: &Environment, path: &Path, file: &dyn Fi
         let meta = genesis(options, uuid, sequence, generation);
         file.write_at(meta.to_page().as_slice(), sequence * PAGE_BYTES as u64)?;
     }
-    file.sync(SyncKind::Full)?;
+    if !sabotage::on(Switch::RenameBeforeSync) {
+        file.sync(SyncKind::Full)?;
+    }
     environment.sync_directory(path)
 }
 
@@ -156,25 +162,28 @@ fn clear_log(environment: &Environment, paths: &LogPaths) -> Result<()> {
     if found { environment.sync_directory(&active) } else { Ok(()) }
 }
 
-/// Whether a log file can hold anything that was ever acknowledged.
+/// Whether a log file can hold anything that was ever acknowledged: creation makes a header and zeros,
+/// and syncs them, before any record. The header is not asked: it may be damaged, and then no record
+/// verifies.
 fn has_records(environment: &Environment, paths: &LogPaths, path: &Path) -> Result<bool> {
     let file = environment.storage.open(path, OpenMode::Read)?;
-    if file.len()? <= SEGMENT_HEADER_BYTES as u64 {
-        return Ok(false);
-    }
+    let end = file.len()?;
+    let mut at = SEGMENT_HEADER_BYTES as u64;
     if path != paths.active() {
-        return Ok(true); // An older segment: creation does not make any.
+        return Ok(end > at); // An older segment: creation does not make any.
     }
-    drop(file);
-    // A header that does not verify was never synced, so neither was a record behind it: creation
-    // syncs the log before it makes the database.
-    let Ok(chain) = Chain::discover(&environment.storage, paths) else { return Ok(false) };
-    let Some(start) = chain.start_lsn() else { return Ok(false) };
-    match Scanner::new(chain, start).and_then(|mut scanner| Ok(scanner.next()?.is_some())) {
-        Ok(found) => Ok(found),
-        Err(error) if error.is_corrupt() => Ok(true),
-        Err(error) => Err(error),
+    let mut window = vec![0; SEARCH_BYTES];
+    while at < end {
+        let bytes = end.saturating_sub(at).min(SEARCH_BYTES as u64) as usize;
+        let window = &mut window[..bytes];
+        file.read_at(window, at)?;
+        // Records start at multiples of 8 bytes.
+        if window.chunks(8).any(|word| word.starts_with(&RECORD_MAGIC.0)) {
+            return Ok(true);
+        }
+        at += bytes as u64;
     }
+    Ok(false)
 }
 
 fn draw_uuid(environment: &Environment) -> FileUuid {
