@@ -1,6 +1,6 @@
 //! Switches that break one rule each on purpose: the test of the tests.
 //!
-//! Asked by the code that keeps the rule; `tests/sabotage` turns each on in turn and expects the crash
+//! Asked by the code that keeps the rule; `tests/crash/sabotage.rs` turns each on in turn and expects the crash
 //! suites to go red. Without the feature `sabotage` the question is a constant `false` and costs
 //! nothing. A switch is thrown for the calling thread only, so that tests run side by side.
 
@@ -32,11 +32,41 @@ pub enum Switch {
     CorruptIsTorn,
     /// Nonce and birth of a page are not compared with its pointer.
     TrustStalePage,
+    /// The log is trimmed before the meta that makes it needless is durable.
+    TrimBeforeMeta,
+    /// A meta's free space is that of now, with what later transactions allocated.
+    BitmapOfLater,
+    /// A meta's log position is the log's end, inside a chain that is still open.
+    PositionAtEnd,
+    /// A new file gets its final name before its content is synced.
+    RenameBeforeSync,
+    /// Pages are used again while an open snapshot still reads them.
+    ForgetReaders,
+    /// Pages are used again while another process still reads them.
+    IgnoreForeignReaders,
+    /// A segment is read past the start of its successor.
+    ReadPastSegment,
+    /// A torn tail is taken for damage.
+    TornIsCorrupt,
+    /// A commit takes in the operations of a chain that was given up before it.
+    JoinAnyChain,
+    /// A failed sync is tried again, and believed.
+    RetrySync,
+    /// The first checkpoint after an open does not write the chosen meta again.
+    SkipMetaRewrite,
+    /// Replay forms the last root only, not those that history keeps.
+    SkipReplayRoots,
+    /// A durable commit is shown before its sync has returned.
+    PublishEarly,
+    /// A reader beside a live writer shows records that nothing proves durable.
+    ShowUnproven,
+    /// A relocation takes a place in the history of its own.
+    CountRelocations,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 27] = [
         Self::SkipLogSync,
         Self::SkipDataSync,
         Self::FlipMetaFirst,
@@ -49,6 +79,21 @@ impl Switch {
         Self::TrimToNewerMeta,
         Self::CorruptIsTorn,
         Self::TrustStalePage,
+        Self::TrimBeforeMeta,
+        Self::BitmapOfLater,
+        Self::PositionAtEnd,
+        Self::RenameBeforeSync,
+        Self::ForgetReaders,
+        Self::IgnoreForeignReaders,
+        Self::ReadPastSegment,
+        Self::TornIsCorrupt,
+        Self::JoinAnyChain,
+        Self::RetrySync,
+        Self::SkipMetaRewrite,
+        Self::SkipReplayRoots,
+        Self::PublishEarly,
+        Self::ShowUnproven,
+        Self::CountRelocations,
     ];
 }
 

@@ -22,7 +22,7 @@ use crate::db::space;
 use crate::disk::SyncKind;
 use crate::error::{Error, Result};
 use crate::format::meta::{META_MAGIC, Meta, SLOT_BYTES};
-use crate::ids::{Lsn, PageId};
+use crate::ids::{Lsn, PageId, TxnId};
 use crate::limits::PAGE_BYTES;
 use crate::log::Position;
 use crate::pager::{FreeSpace, Run, WriteBack};
@@ -151,7 +151,13 @@ impl Checkpoint<'_> {
                 self.phase = Phase::WriteMeta;
             }
             Phase::WriteMeta => {
-                let meta = self.next_meta();
+                let mut meta = self.next_meta();
+                if sabotage::on(Switch::TrimBeforeMeta) {
+                    self.shared.core.log()?.trim(meta.log_lsn)?;
+                }
+                if sabotage::on(Switch::PositionAtEnd) {
+                    meta.log_lsn = self.shared.core.log()?.end_lsn();
+                }
                 self.write_slot(&meta)?;
                 self.tell(CheckpointStep::MetaWritten { sequence: meta.sequence });
                 self.phase = Phase::SyncMeta;
@@ -175,7 +181,7 @@ impl Checkpoint<'_> {
 
     /// Rule 19: what the page cache showed at open need not be on disk.
     fn rewrite_meta(&mut self) -> Result<()> {
-        if self.metas.rewrite {
+        if self.metas.rewrite && !sabotage::on(Switch::SkipMetaRewrite) {
             let meta = self.metas.current().meta;
             self.write_slot(&meta)?;
             self.sync(SyncKind::Data)?;
@@ -196,7 +202,9 @@ impl Checkpoint<'_> {
         let retired = pipeline.retired.rows(state.txn_id);
         let roots = history.iter().map(|row| row.txn_id).chain([state.txn_id]);
         pipeline.keep(Keeper::Running(self.run), roots);
-        let mut free_space = core.pager.free_space(state.txn_id);
+        let later = sabotage::on(Switch::BitmapOfLater);
+        let as_of = if later { TxnId::new(u64::MAX) } else { state.txn_id };
+        let mut free_space = core.pager.free_space(as_of);
         drop(pipeline);
         // The chains of other metas are theirs alone: whoever opens this one adds those it finds.
         for slot in self.metas.needed() {
@@ -349,7 +357,10 @@ impl Checkpoint<'_> {
     /// Asks, after the sync of the meta that dropped them, whether foreign readers still use
     /// overwritten slots (rule 22).
     fn release_held(&mut self) -> Result<()> {
-        let readers = self.shared.file.foreign_readers()?.unwrap_or_default();
+        let mut readers = self.shared.file.foreign_readers()?.unwrap_or_default();
+        if sabotage::on(Switch::IgnoreForeignReaders) {
+            readers.clear();
+        }
         let core = &self.shared.core;
         let (still, free): (Vec<Slot>, Vec<Slot>) = std::mem::take(&mut self.metas.held)
             .into_iter()

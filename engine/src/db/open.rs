@@ -31,6 +31,7 @@ use crate::ids::FileUuid;
 use crate::log::recover::assess;
 use crate::log::{Chain, LogPaths, LogWriter, Position, Recovery};
 use crate::pager::{self, Pager};
+use crate::sabotage::{self, Switch};
 use crate::txn::History;
 use crate::txn::core::{self, Core, Handle};
 use crate::txn::history::HistoryRows;
@@ -313,7 +314,11 @@ fn read_beside(
     let positions: Vec<Position> = [Some(meta), other].iter().flatten().map(position).collect();
     let recovery = if no_log { None } else { Some(assess(&chain, meta.uuid, &positions)?) };
     let recovery = recovery.map(|found| Recovery {
-        tail: if absent { found.tail } else { found.proven.max(found.from) },
+        tail: if absent || sabotage::on(Switch::ShowUnproven) {
+            found.tail
+        } else {
+            found.proven.max(found.from)
+        },
         ..found
     });
     let behind = recovery.as_ref().map_or(0, |found| found.tail.get() - found.from.get());

@@ -11,6 +11,7 @@ use crate::format::log_record::FLAG_RELOCATE;
 use crate::format::op::Op;
 use crate::ids::TxnId;
 use crate::log::{Chain, Position, Recovery, Scanner, Transaction, Transactions};
+use crate::sabotage::{self, Switch};
 use crate::tree::Writer;
 use crate::txn::History;
 use crate::txn::core::Core;
@@ -63,6 +64,7 @@ fn boundaries(
     after: TxnId,
     keep: History,
 ) -> Result<VecDeque<TxnId>> {
+    let keep = if sabotage::on(Switch::SkipReplayRoots) { History::Last(0) } else { keep };
     let mut stream = transactions(chain.clone(), recovery, after)?;
     let mut kept: VecDeque<TxnId> = VecDeque::new();
     while let Some(found) = stream.next()? {

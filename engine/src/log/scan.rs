@@ -373,7 +373,8 @@ impl Scanner {
             return Err(corrupt());
         }
         let rest = self.search_rest()?;
-        if rest.claimed > at {
+        let torn = rest.bytes > 0 && sabotage::on(Switch::TornIsCorrupt);
+        if rest.claimed > at || torn {
             return Err(corrupt());
         }
         Ok(match rest.bytes {

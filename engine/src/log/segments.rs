@@ -19,6 +19,7 @@ use crate::format::log_record::{
 use crate::format::segment::{SegmentHeader, judge_segment};
 use crate::ids::{FileUuid, Lsn, TxnId};
 use crate::limits::SEGMENT_HEADER_BYTES;
+use crate::sabotage::{self, Switch};
 use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -501,7 +502,8 @@ fn read_older(
     let end = next.start_lsn;
     match header.offset_of(end) {
         Some(offset) if offset <= segment.file_bytes => {
-            Ok(Ok(Segment { end: Some(end), ..segment }))
+            let end = (!sabotage::on(Switch::ReadPastSegment)).then_some(end);
+            Ok(Ok(Segment { end, ..segment }))
         }
         Some(offset) => bad(
             segment.file_bytes,

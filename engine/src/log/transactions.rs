@@ -17,6 +17,7 @@ use crate::format::log_record::{
 };
 use crate::format::op::{Op, OpReader};
 use crate::ids::{Lsn, TxnId};
+use crate::sabotage::{self, Switch};
 
 /// A committed transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,9 +120,10 @@ impl Transactions {
                 Some(RecordType::Commit) => {
                     judge_commit(record.payload, &header, lsn).and_then(|(commit, _)| {
                         let whole = committed(self.open, lsn, &commit, start)?;
+                        let given_up = self.open.filter(|_| sabotage::on(Switch::JoinAnyChain));
                         let transaction = Transaction {
                             txn_id: header.txn_id,
-                            first_lsn: commit.chain_first,
+                            first_lsn: given_up.map_or(commit.chain_first, |open| open.first),
                             lsn,
                             end_lsn: record.end_lsn,
                             generation: record.generation,
@@ -277,7 +279,7 @@ fn continued(
     if header.flags & FLAG_ABORT != 0 && part.chain_first < lsn {
         return match open {
             Some(open) if open.first == part.chain_first && open.count == part.chain_index => {
-                Ok(None)
+                Ok(Some(open).filter(|_| sabotage::on(Switch::JoinAnyChain)))
             }
             None if part.chain_first < start => Ok(None),
             _ => bad("an abort of the open chain", part.chain_first.get()),

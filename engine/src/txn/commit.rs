@@ -16,6 +16,7 @@
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, TxnId};
 use crate::pager::{self, RetiredRun};
+use crate::sabotage::{self, Switch};
 use crate::txn::core::Core;
 use crate::txn::event::Event;
 use crate::txn::pipeline::{Chained, Pipeline};
@@ -80,7 +81,9 @@ impl Core {
                 log.wait_written(end_lsn)?;
                 // Rule 24: behind an Immediate commit that is not synced yet, wait for it.
                 let obstacle = self.pipeline().obstacle(txn_id);
-                if let Some(lsn) = obstacle {
+                if let Some(lsn) = obstacle
+                    && !sabotage::on(Switch::PublishEarly)
+                {
                     log.wait_durable(lsn)?;
                 }
             }

@@ -5,6 +5,7 @@
 //! state), crash rule 25 (a relocation takes its predecessor's place and both ids open it).
 
 use crate::ids::TxnId;
+use crate::sabotage::{self, Switch};
 use crate::txn::snapshot::Snapshot;
 use std::collections::VecDeque;
 
@@ -56,7 +57,7 @@ impl HistoryRows {
     /// `next` became visible after `before`. Returns the states that are kept no longer.
     pub(crate) fn advance(&mut self, before: Snapshot, next: &Snapshot) -> Vec<TxnId> {
         debug_assert!(self.rows.back().is_none_or(|last| last.txn_id < before.txn_id), "HIST-2");
-        if next.is_named(before.txn_id) {
+        if next.is_named(before.txn_id) && !sabotage::on(Switch::CountRelocations) {
             return Vec::new(); // A relocation: it stands for its predecessor (rule 25).
         }
         self.rows.push_back(before);

@@ -9,6 +9,7 @@
 use crate::ids::{Lsn, TxnId};
 use crate::log::{Position, Progress};
 use crate::pager::RetiredRun;
+use crate::sabotage::{self, Switch};
 use crate::txn::history::HistoryRows;
 use crate::txn::reclaim::{Keeper, KeptRoots, RetiredPages, Run};
 use crate::txn::snapshot::{Durability, Snapshot};
@@ -28,6 +29,7 @@ pub(crate) struct Chained {
 impl Chained {
     fn is_publishable(&self, progress: Progress) -> bool {
         let reached = match self.durability {
+            Durability::Immediate if sabotage::on(Switch::PublishEarly) => progress.written,
             Durability::Immediate => progress.durable,
             Durability::Eventual => progress.written,
         };

@@ -179,7 +179,9 @@ impl RetiredPages {
                 && !sabotage::on(Switch::ReuseEarly)
             {
                 self.kept.entry(state).or_default().push(run);
-            } else if let Some(state) = blocker(pins, run.birth, run.retired) {
+            } else if let Some(state) = blocker(pins, run.birth, run.retired)
+                && !sabotage::on(Switch::ForgetReaders)
+            {
                 self.read.entry(state).or_default().push(run);
             } else {
                 self.pages -= u64::from(run.count);

@@ -45,7 +45,12 @@ impl Device for Port {
         if sabotage::on(Switch::SkipLogSync) {
             return Ok(());
         }
-        self.sync_file(&*self.current().0)
+        let file = self.current().0;
+        let synced = self.sync_file(&*file);
+        if synced.is_err() && sabotage::on(Switch::RetrySync) {
+            return self.sync_file(&*file);
+        }
+        synced
     }
 
     fn announce(&self, progress: Progress) {

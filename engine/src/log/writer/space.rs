@@ -22,6 +22,7 @@ use crate::error::{Corrupt, Error, Place, Result};
 use crate::format::segment::SegmentHeader;
 use crate::ids::{FileUuid, Lsn};
 use crate::limits::SEGMENT_HEADER_BYTES;
+use crate::sabotage::{self, Switch};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
 
@@ -184,8 +185,10 @@ impl LogWriter {
             appender.previous_crc,
             capacity,
         );
-        let prepared = write_header(&*file, &header, counters)
-            .and_then(|()| counters.sync(&*file, SyncKind::Full));
+        let prepared = write_header(&*file, &header, counters).and_then(|()| {
+            let skip = sabotage::on(Switch::RenameBeforeSync);
+            if skip { Ok(()) } else { counters.sync(&*file, SyncKind::Full) }
+        });
         if let Err(error) = prepared {
             // Nothing names it yet: the log goes on as it was.
             drop(file);
