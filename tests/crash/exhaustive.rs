@@ -4,7 +4,9 @@
 
 use crate::{
     explore::{Effort, Tally, explore_or_panic},
+    long,
     runner::run,
+    tally::Suite,
     workload::{SHORT, Step, Workload},
 };
 use northstar_engine::sim::Model;
@@ -41,26 +43,30 @@ fn sequences(steps: usize) -> Vec<Vec<char>> {
 #[test]
 fn creation_at_every_moment() {
     for config in ["0R5", "AA4"] {
-        println!("creation {config}: {}", explore_sequences(config, sequences(0).into_iter()));
+        let suite = Suite::begin(format!("creation {config}"));
+        suite.states(&explore_sequences(config, sequences(0).into_iter()));
     }
 }
 
 #[test]
 fn sequences_of_one_step() {
     for config in ["0R5", "2B5", "AA4"] {
-        println!("one step {config}: {}", explore_sequences(config, sequences(1).into_iter()));
+        let suite = Suite::begin(format!("one step {config}"));
+        suite.states(&explore_sequences(config, sequences(1).into_iter()));
     }
 }
 
 #[test]
 fn sequences_of_two_steps() {
-    println!("two steps: {}", explore_sequences("0R5", sequences(2).into_iter()));
+    let suite = Suite::begin("two steps");
+    suite.states(&explore_sequences("0R5", sequences(2).into_iter()));
 }
 
 #[test]
 fn sequences_of_three_steps_in_the_long_form() {
-    if std::env::var_os("NORTHSTAR_CRASH_STATES").is_none() {
+    if !long::is_asked_for() {
         return;
     }
-    println!("three steps: {}", explore_sequences("2R5", sequences(3).into_iter()));
+    let suite = Suite::begin("three steps");
+    suite.states(&explore_sequences("2R5", sequences(3).into_iter()));
 }

@@ -3,9 +3,10 @@
 //! opens at a state within the bounds.
 
 use crate::{
-    explore::Effort,
+    long,
     oracle::{self, Depth, Expectation},
     runner::{LOG, PATH, Session, run},
+    tally::Suite,
     workload::{Step, Workload},
 };
 use northstar_engine::{
@@ -88,7 +89,7 @@ fn after_error(session: &mut Session, panicked: bool) -> Result<(), String> {
 }
 
 /// Whatever is on the disk now, and whatever a power cut makes of it, opens within the bounds.
-fn judge_disk(workload: &Workload, session: Session, models: &[Model]) -> Result<u64, String> {
+pub fn judge_disk(workload: &Workload, session: Session, models: &[Model]) -> Result<u64, String> {
     let sim = session.sim.clone();
     let (trace, timeline) = session.kill();
     let (acked, issued) = timeline.bounds(usize::MAX);
@@ -116,7 +117,7 @@ fn cut_states(trace: &Trace, models: &[Model]) -> Vec<northstar_engine::sim::Sim
 }
 
 /// Scripted panics are expected here: their messages would hide the ones that matter.
-fn quiet_scripted_panics() {
+pub fn quiet_scripted_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
@@ -140,9 +141,23 @@ fn calls_by_kind(workload: &Workload) -> BTreeMap<Call, u64> {
     counts
 }
 
-/// Strikes every site of these calls with this fault. `harmless`: the run must not notice.
-fn every_site(calls: &[Call], fault: Fault, repeat: Repeat, harmless: bool, stride: u64) -> u64 {
+/// Strikes every site of these calls with this fault.
+fn every_site(name: &str, calls: &[Call], fault: Fault, repeat: Repeat, short: usize) {
+    strike_every_site(name, calls, fault, repeat, false, short);
+}
+
+/// The same; `harmless`: the run must not notice.
+fn strike_every_site(
+    name: &str,
+    calls: &[Call],
+    fault: Fault,
+    repeat: Repeat,
+    harmless: bool,
+    short: usize,
+) {
     quiet_scripted_panics();
+    let suite = Suite::begin(name);
+    let stride = long::stride(short) as u64;
     let mut sites = 0;
     for workload in workloads() {
         let counts = calls_by_kind(&workload);
@@ -173,7 +188,7 @@ fn every_site(calls: &[Call], fault: Fault, repeat: Repeat, harmless: bool, stri
             }
         }
     }
-    sites
+    suite.cases(sites);
 }
 
 const CHANGES: &[Call] = &[
@@ -190,22 +205,21 @@ const QUESTIONS: &[Call] =
 
 #[test]
 fn io_errors_at_every_change() {
-    println!("EIO once: {} sites", every_site(CHANGES, Fault::Eio, Repeat::Once, false, 2));
-    println!("EIO for ever: {} sites", every_site(CHANGES, Fault::Eio, Repeat::Forever, false, 3));
+    every_site("EIO once at changes", CHANGES, Fault::Eio, Repeat::Once, 2);
+    every_site("EIO for ever at changes", CHANGES, Fault::Eio, Repeat::Forever, 3);
 }
 
 #[test]
 fn io_errors_at_every_question() {
-    println!("EIO: {} sites", every_site(QUESTIONS, Fault::Eio, Repeat::Once, false, 2));
-    println!("EACCES: {} sites", every_site(QUESTIONS, Fault::Eacces, Repeat::Forever, false, 3));
+    every_site("EIO at questions", QUESTIONS, Fault::Eio, Repeat::Once, 2);
+    every_site("EACCES at questions", QUESTIONS, Fault::Eacces, Repeat::Forever, 3);
 }
 
 #[test]
 fn full_disks_and_half_done_calls() {
-    println!("ENOSPC: {} sites", every_site(CHANGES, Fault::Enospc, Repeat::Once, false, 2));
-    let half = Fault::EioAfter(600);
-    println!("EIO after: {} sites", every_site(CHANGES, half, Repeat::Once, false, 3));
-    println!("zero: {} sites", every_site(&[Call::Write], Fault::Zero, Repeat::Once, false, 4));
+    every_site("ENOSPC at changes", CHANGES, Fault::Enospc, Repeat::Once, 2);
+    every_site("EIO half way", CHANGES, Fault::EioAfter(600), Repeat::Once, 3);
+    every_site("writes of nothing", &[Call::Write], Fault::Zero, Repeat::Once, 4);
 }
 
 #[test]
@@ -216,19 +230,19 @@ fn interrupted_and_short_transfers_do_no_harm() {
         (Fault::Short(1), Repeat::Once),
         (Fault::Short(511), Repeat::Forever),
     ] {
-        let sites = every_site(&transfers, fault, repeat, true, 8);
-        println!("{fault:?} {repeat:?}: {sites} sites");
+        strike_every_site(&format!("{fault:?} {repeat:?}"), &transfers, fault, repeat, true, 8);
     }
 }
 
 #[test]
 fn panics_below_the_engine_leave_a_usable_or_poisoned_handle() {
-    println!("panic: {} sites", every_site(CHANGES, Fault::Panic, Repeat::Once, false, 3));
+    every_site("panics at changes", CHANGES, Fault::Panic, Repeat::Once, 3);
+    every_site("panics at questions", QUESTIONS, Fault::Panic, Repeat::Once, 5);
 }
 
 #[test]
 fn every_sync_fails_once_and_is_never_retried() {
-    let effort = Effort::from_environment();
+    let suite = Suite::begin("syncs that fail");
     let mut sites = 0;
     let mut states = 0;
     for workload in workloads() {
@@ -253,7 +267,8 @@ fn every_sync_fails_once_and_is_never_retried() {
             }
         }
     }
-    println!("failed syncs: {sites} sites, {states} states, {effort:?}");
+    println!("failed syncs: {sites} sites");
+    suite.cases(states);
 }
 
 /// The page cache shows what the failed sync lost: the next process must not believe it.
@@ -302,8 +317,10 @@ fn a_full_disk_is_survived_by_the_handle() {
         let session = run_until_error(&workload, &disk).session.expect("kept");
         session.sim.used_bytes()
     };
-    let mut refused = 0;
+    let suite = Suite::begin("full disks of every size");
+    let (mut refused, mut cases) = (0, 0);
     for capacity in (0..=most).step_by(20_480) {
+        cases += 1;
         let sim = SimDisk::new();
         let disk = FaultDisk::new(sim.clone());
         sim.set_capacity(Some(capacity));
@@ -332,6 +349,6 @@ fn a_full_disk_is_survived_by_the_handle() {
         judge_disk(&workload, session, &[Model::Subset])
             .unwrap_or_else(|what| panic!("{capacity} bytes: {what}"));
     }
-    println!("full disk: {refused} sizes refused at some point");
-    assert!(refused > 5);
+    assert!(refused > 5, "{refused} sizes refused at some point");
+    suite.cases(cases);
 }

@@ -10,13 +10,14 @@
 //! 5. the commit stream, where the log has it, leads from its base to model[R];
 //! 6. more commits work, survive a reopen, and verify;
 //! 7. recovering the same image again gives the same R; a crash inside recovery obeys 1 to 6;
-//! 8. a commit that returned an error is in or out, whole (it counts as issued).
+//! 8. a backup that has its name is whole, and one of the states;
+//! 9. a commit that returned an error is in or out, whole (it counts as issued).
 //!
 //! On a disk that lied or was damaged only detection is promised: any openable state is model[R] for
 //! some R <= issued, or there is a typed error.
 
 use super::{
-    runner::{PATH, Rows, Timeline, key, open_with, options, same_rows, value},
+    runner::{COPY, PATH, Rows, Timeline, key, open_copy, open_with, options, same_rows, value},
     workload::Workload,
 };
 use northstar_engine::{
@@ -94,6 +95,7 @@ fn check_unguarded(
         .map_err(|error| format!("open fails: {error}"))?;
     let trace = disk.trace();
     let txn = check_state(&db, expect)?;
+    check_copy(&disk, expect)?;
     if depth == Depth::Full {
         check_verify(&db)?;
         check_history(&db, expect, txn)?;
@@ -129,6 +131,20 @@ fn check_state(db: &Db, expect: &Expectation<'_>) -> Result<u64, String> {
     let model = &expect.timeline.models[txn as usize];
     same_rows(&snapshot, model).map_err(|what| format!("state {txn}: {what}"))?;
     Ok(txn)
+}
+
+/// Rule 8.
+fn check_copy(disk: &SimDisk, expect: &Expectation<'_>) -> Result<(), String> {
+    if !disk.exists(Path::new(COPY)).map_err(|error| error.to_string())? {
+        return Ok(());
+    }
+    let told = |error: Error| format!("the backup has its name, and opening it fails: {error}");
+    let copy = open_copy(Arc::new(disk.clone())).map_err(told)?;
+    let read = copy.begin_read().map_err(told)?;
+    let txn = read.txn_id().get();
+    in_bounds(txn, 0, expect.issued).map_err(|what| format!("backup: {what}"))?;
+    let model = &expect.timeline.models[txn as usize];
+    same_rows(&read, model).map_err(|what| format!("backup of state {txn}: {what}"))
 }
 
 /// Rule 1.

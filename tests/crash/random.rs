@@ -3,15 +3,12 @@
 
 use crate::{
     explore::{Effort, Tally, explore_or_panic},
+    long,
     runner::run,
+    tally::Suite,
     workload::Workload,
 };
 use northstar_engine::sim::Model;
-
-fn scale() -> u64 {
-    let asked = std::env::var("NORTHSTAR_CRASH_STATES").ok();
-    asked.and_then(|n| n.parse().ok()).unwrap_or(1).max(1)
-}
 
 fn explore_all(workloads: impl Iterator<Item = Workload>, models: &[Model]) -> Tally {
     let effort = Effort::from_environment();
@@ -34,7 +31,9 @@ const CHOSEN: &[(&str, &str)] = &[
     ("a reader holds pages across checkpoints", "0R5-fokmkmkmkckmk"),
     ("a tree of several levels shrinks again", "0R5-ffffkrrkrkdk"),
     ("compact between commits", "0R5-ffkrkCpkCe"),
+    ("checkpoints in the middle of long transactions", "0R5t-pKeKAKp"),
     ("aborts and empty commits", "2B4-apzaapkza"),
+    ("backups between commits", "2R5-pBkPeBx"),
     ("deep trees, many segments", "2R5t-fpkmrkfdq"),
 ];
 
@@ -42,8 +41,8 @@ const CHOSEN: &[(&str, &str)] = &[
 fn chosen_workloads() {
     for (name, text) in CHOSEN {
         let workload = Workload::parse(text).expect(name);
-        let tally = explore_all(std::iter::once(workload), &Model::HONEST);
-        println!("{name} ({text}): {tally}");
+        let suite = Suite::begin(format!("{name} ({text})"));
+        suite.states(&explore_all(std::iter::once(workload), &Model::HONEST));
     }
 }
 
@@ -51,28 +50,47 @@ fn chosen_workloads() {
 fn a_transaction_of_several_records() {
     for text in ["0R5t-pGpG", "AA5t-GeGk"] {
         let workload = Workload::parse(text).expect("known steps");
-        let tally = explore_all(std::iter::once(workload), &Model::HONEST);
-        println!("continuations ({text}): {tally}");
+        let suite = Suite::begin(format!("continuations ({text})"));
+        suite.states(&explore_all(std::iter::once(workload), &Model::HONEST));
     }
+}
+
+/// Pages go out before their commit: to places that no live root uses.
+#[test]
+fn a_transaction_larger_than_the_cache() {
+    let suite = Suite::begin("a transaction larger than the cache");
+    let times = long::times() as usize;
+    let effort = Effort {
+        exhaustive_bits: 3,
+        spread_max: 10 * times,
+        samples: 2 * times,
+        full_every: 6,
+        nested_every: 0,
+    };
+    let run = run(&Workload::parse("2R5-fkGm").expect("known steps"));
+    let from = run.step_starts[2];
+    suite.states(&explore_or_panic(&run, &[Model::Prefix, Model::Subset], from, &effort));
 }
 
 #[test]
 fn random_workloads() {
+    let suite = Suite::begin("random workloads");
     let mut tally = Tally::default();
-    for seed in 0..6 * scale() {
+    for seed in 0..6 * long::times() {
         let workload = Workload::random(seed, 10);
         let found = explore_all(std::iter::once(workload.clone()), &Model::HONEST);
         println!("seed {seed} ({workload}): {found}");
         tally.add(found);
     }
-    println!("random: {tally}");
+    suite.states(&tally);
 }
 
 #[test]
 fn lying_syncs_and_damage_give_right_data_or_a_typed_error() {
-    let seeds = 100..106 + 6 * scale();
+    let suite = Suite::begin("disks that lie or are damaged");
+    let seeds = 100..106 + 6 * long::times();
     let models = [Model::LyingSyncs, Model::Damage];
     let tally = explore_all(seeds.map(|seed| Workload::random(seed, 10)), &models);
-    println!("not honest: {tally}");
+    suite.states(&tally);
     assert!(tally.refused > 0, "damage that nobody notices: {tally}");
 }

@@ -3,6 +3,7 @@
 use crate::{
     explore::{Effort, Place, explore_or_panic, reproduce},
     runner::run,
+    tally::Suite,
     workload::Workload,
 };
 
@@ -17,7 +18,8 @@ fn every_listed_failure_stays_mended() {
         let place = Place::parse(place.split('/').next().unwrap_or(place)).expect("a place");
         let run = run(&Workload::parse(workload).expect("a workload"));
         // What the engine writes changes with time, and with it the numbers: all of the model's states.
-        println!("{what}: {}", explore_or_panic(&run, &[place.model], 0, &Effort::CI));
+        let suite = Suite::begin(format!("regression {reproducer}"));
+        suite.states(&explore_or_panic(&run, &[place.model], 0, &Effort::CI));
         let point = run.trace.crash_at(place.step);
         if point.state(&Effort::CI.search(place.model), place.choice).is_some()
             && let Err(failure) = reproduce(reproducer, &Effort::CI)

@@ -12,6 +12,8 @@ use northstar_engine::{
 };
 use std::{
     collections::{BTreeMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::Path,
     sync::Arc,
 };
 
@@ -21,6 +23,8 @@ pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 pub const PATH: &str = "/db/app.ns";
 /// And its active log.
 pub const LOG: &str = "/db/app.ns.log";
+/// Where step `B` puts its copy.
+pub const COPY: &str = "/db/copy.ns";
 /// The smallest cache: eviction and spills happen.
 pub const CACHE_BYTES: usize = 1 << 20;
 
@@ -91,6 +95,12 @@ pub fn open(storage: Arc<dyn Storage>, seed: u64) -> Result<Db, Error> {
 pub fn open_with(tuning: Tuning, storage: Arc<dyn Storage>, seed: u64) -> Result<Db, Error> {
     let entropy = Arc::new(SeededEntropy::new(seed));
     options().tuning(tuning).open_on(storage, entropy, Arc::new(ManualClock::new()), PATH)
+}
+
+/// Opens a backup, and changes nothing of it.
+pub fn open_copy(storage: Arc<dyn Storage>) -> Result<Db, Error> {
+    let entropy = Arc::new(SeededEntropy::new(1));
+    options().read_only(true).open_on(storage, entropy, Arc::new(ManualClock::new()), COPY)
 }
 
 impl Session {
@@ -172,6 +182,7 @@ impl Session {
                 let rows = (0..count).map(|n| (key(500 + n), value(salt, n, bytes)));
                 self.put(rows.collect(), Durability::Immediate)
             }
+            'K' => self.checkpoint_inside(salt),
             'm' => {
                 let target = self.nth_key(salt);
                 let row = target.map_or_else(|| short(0), |key| (key, value(salt, 1, 900)));
@@ -179,9 +190,12 @@ impl Session {
             }
             'd' => self.delete(salt),
             'r' => self.delete_range(salt),
-            'a' => {
+            'a' | 'A' => {
+                let (count, bytes) = if step.0 == 'a' { (1, 5_000) } else { (8, 1_500) };
                 let mut txn = self.db().begin_write()?;
-                txn.put(key(3), value(salt, 3, 5_000))?;
+                for n in 0..count {
+                    txn.put(key(3 + n), value(salt, n, bytes))?;
+                }
                 txn.del(key(1))?;
                 txn.abort();
                 Ok(())
@@ -226,6 +240,7 @@ impl Session {
                 Ok(())
             }
             'C' => self.compact(),
+            'B' => self.backup(),
             'v' => {
                 let report = self.db().verify()?;
                 assert!(report.problems.is_empty(), "verify: {:?}", report.problems);
@@ -250,6 +265,24 @@ impl Session {
             after.insert(key, value);
         }
         self.commit(txn, after, durability)
+    }
+
+    /// A checkpoint between the operations of a transaction: it stores the state before, and the log
+    /// that the transaction has written so far stays.
+    fn checkpoint_inside(&mut self, salt: u64) -> Result<(), Error> {
+        let (count, bytes) = if self.workload.tiny { (10, 1_500) } else { (4, 300) };
+        let mut after = Rows::clone(self.model());
+        let mut txn = self.db().begin_write()?;
+        for n in 0..count {
+            if n == count / 2 {
+                self.db().checkpoint()?;
+                self.acknowledge();
+            }
+            let (key, value) = (key(200 + salt + n), value(salt, n, bytes));
+            txn.put(&key, &value)?;
+            after.insert(key, value);
+        }
+        self.commit(txn, after, Durability::Immediate)
     }
 
     fn delete(&mut self, salt: u64) -> Result<(), Error> {
@@ -377,23 +410,47 @@ impl Session {
 
     fn compact(&mut self) -> Result<(), Error> {
         let before = self.sim.op_count();
-        let result = self.db().compact();
-        // Relocations are commits of their own that change no content.
+        let result = catch_unwind(AssertUnwindSafe(|| self.db().compact()));
+        // Relocations are commits of their own that change no content. The one that an error or a
+        // panic hit may be in or out.
         let latest = self.db().begin_read()?.txn_id().get();
-        while self.timeline.last() < latest {
-            let model = Arc::clone(self.model());
+        let failed = !matches!(result, Ok(Ok(_)));
+        let model = Arc::clone(self.model());
+        self.unsettled |= failed;
+        while self.timeline.last() < latest + u64::from(self.unsettled) {
             self.timeline.issued.push(before);
-            self.timeline.models.push(model);
+            self.timeline.models.push(Arc::clone(&model));
         }
-        result.map(drop)
+        match result {
+            Ok(result) => result.map(drop),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    /// The copy holds the newest durable state; an older copy makes way first.
+    fn backup(&mut self) -> Result<(), Error> {
+        if self.storage.exists(Path::new(COPY))? {
+            self.storage.unlink(Path::new(COPY))?;
+            self.storage.sync_dir(Path::new("/db"))?;
+        }
+        self.db().backup(COPY)?;
+        self.acknowledge();
+        // The disk below: faults are for the database.
+        let copy = open_copy(Arc::new(self.sim.clone()))?;
+        let read = copy.begin_read()?;
+        let last = self.timeline.last() - u64::from(self.unsettled);
+        assert_eq!(read.txn_id().get(), last, "the state of a backup");
+        same_rows(&read, self.model()).unwrap_or_else(|what| panic!("backup: {what}"));
+        Ok(())
     }
 
     /// The latest state is the model's.
     pub fn check_latest(&self) -> Result<(), String> {
         let snapshot = self.db().begin_read().map_err(|error| error.to_string())?;
         let id = snapshot.txn_id().get();
-        if id != self.timeline.last() {
-            return Err(format!("the latest state is {id}, not {}", self.timeline.last()));
+        let expected = self.timeline.last() - u64::from(self.unsettled);
+        if id != expected {
+            return Err(format!("the latest state is {id}, not {expected}"));
         }
         same_rows(&snapshot, self.model())
     }

@@ -4,8 +4,10 @@
 //! never forgotten in silence), it is asked for.
 
 use crate::{
+    long::{self, stride},
     oracle::{self, Expectation, Verdict},
     runner::{LOG, PATH, Run, Session, run},
+    tally::Suite,
     workload::{Step, Workload},
 };
 use northstar_engine::{
@@ -14,7 +16,7 @@ use northstar_engine::{
     inspect,
     limits::{PAGE_BYTES, SEGMENT_HEADER_BYTES},
     log::{Chain, LogPaths, Scanner},
-    sim::{SimDisk, SimImage},
+    sim::{Call, Fault, FaultDisk, Repeat, Rule, SimDisk, SimImage},
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -87,25 +89,27 @@ fn records(image: &SimImage) -> Vec<Record> {
     records
 }
 
-/// Verdicts, counted under a name.
-#[derive(Default)]
-struct Count(BTreeMap<Verdict, u64>);
-
-impl Count {
-    fn add(&mut self, verdict: Verdict) {
-        *self.0.entry(verdict).or_default() += 1;
-    }
-
-    fn print(&self, name: &str) {
-        let total: u64 = self.0.values().sum();
-        println!("{name}: {total} cases, {:?}", self.0);
-        assert!(total > 0, "{name}: no case at all");
-    }
+/// Verdicts of a suite, counted.
+struct Count {
+    suite: Suite,
+    verdicts: BTreeMap<Verdict, u64>,
 }
 
-/// Thins cases out for the short run; the long one takes every one.
-fn stride(short: usize) -> usize {
-    if std::env::var_os("NORTHSTAR_CRASH_STATES").is_some() { 1 } else { short }
+impl Count {
+    fn begin(name: &str) -> Self {
+        Self { suite: Suite::begin(name), verdicts: BTreeMap::new() }
+    }
+
+    fn add(&mut self, verdict: Verdict) {
+        *self.verdicts.entry(verdict).or_default() += 1;
+    }
+
+    fn end(self) {
+        let total: u64 = self.verdicts.values().sum();
+        println!("{:?}", self.verdicts);
+        assert!(total > 0, "no case at all");
+        self.suite.cases(total);
+    }
 }
 
 const PATTERNS: [u8; 2] = [0xff, 0x01];
@@ -113,7 +117,7 @@ const PATTERNS: [u8; 2] = [0xff, 0x01];
 #[test]
 fn one_damaged_meta_slot_costs_nothing() {
     let base = Base::new(WORKLOAD);
-    let mut count = Count::default();
+    let mut count = Count::begin("one meta slot");
     for slot in 0..2 {
         let fields = (0..300).step_by(stride(5));
         let rest = (300..PAGE).step_by(stride(2_003));
@@ -131,7 +135,7 @@ fn one_damaged_meta_slot_costs_nothing() {
         image.write(PATH, slot * PAGE, &[0; PAGE_BYTES]);
         assert_eq!(base.judge(&image, || format!("slot {slot} zeroed")), Verdict::Whole);
     }
-    count.print("one meta slot");
+    count.end();
 }
 
 #[test]
@@ -157,7 +161,7 @@ fn two_damaged_meta_slots_are_refused_and_the_log_still_tells() {
 #[test]
 fn flipped_bytes_in_pages_never_give_wrong_rows() {
     let base = Base::new(WORKLOAD);
-    let mut count = Count::default();
+    let mut count = Count::begin("bytes of pages");
     for page in 2..base.pages() {
         let header = (0..140).step_by(stride(9));
         let rest = (140..PAGE).step_by(stride(1_709));
@@ -170,15 +174,15 @@ fn flipped_bytes_in_pages_never_give_wrong_rows() {
             count.add(verdict);
         }
     }
-    count.print("bytes of pages");
-    assert!(count.0.contains_key(&Verdict::Refused), "damage that nobody notices");
+    assert!(count.verdicts.contains_key(&Verdict::Refused), "damage that nobody notices");
+    count.end();
 }
 
 #[test]
 fn a_proven_record_is_never_forgotten_in_silence() {
     let base = Base::new(WORKLOAD);
     let last = *base.log.last().expect("records");
-    let mut count = Count::default();
+    let mut count = Count::begin("bytes of the log");
     let mut offsets: Vec<u64> = (0..96).step_by(stride(5)).collect();
     offsets.extend((4096..last.end + 40).step_by(stride(101)));
     // Each record's own fields, densely.
@@ -199,7 +203,7 @@ fn a_proven_record_is_never_forgotten_in_silence() {
             count.add(verdict);
         }
     }
-    count.print("bytes of the log");
+    count.end();
 }
 
 #[test]
@@ -215,7 +219,7 @@ fn after_a_clean_close_no_damage_shortens_history() {
     let (_, timeline) = session.kill();
     let (acked, issued) = timeline.bounds(usize::MAX);
     let expect = Expectation { workload: &workload, timeline: &timeline, acked, issued };
-    let mut count = Count::default();
+    let mut count = Count::begin("bytes after a clean close");
     for path in [PATH, LOG] {
         let bytes = image.len_of(path).expect("a file");
         for offset in (0..bytes).step_by(stride(997)) {
@@ -227,14 +231,14 @@ fn after_a_clean_close_no_damage_shortens_history() {
             count.add(verdict);
         }
     }
-    count.print("bytes after a clean close");
+    count.end();
 }
 
 #[test]
 fn cut_and_grown_files() {
     let base = Base::new(WORKLOAD);
     let last = *base.log.last().expect("records");
-    let mut cut = Count::default();
+    let mut cut = Count::begin("log cut");
     let log_bytes = base.image.len_of(LOG).expect("a log");
     let edges = base.log.iter().flat_map(|record| [record.start, record.end - 1, record.end]);
     for bytes in (0..log_bytes).step_by(stride(307)).chain(edges) {
@@ -246,18 +250,18 @@ fn cut_and_grown_files() {
         }
         cut.add(verdict);
     }
-    cut.print("log cut");
-    let mut cut = Count::default();
+    cut.end();
+    let mut cut = Count::begin("database cut");
     let pages = (0..=base.pages())
         .flat_map(|page| [page * PAGE, page * PAGE + 1, (page * PAGE).saturating_sub(1)]);
-    let others = (0..40).map(|n| mix(n) % (base.pages() * PAGE));
+    let others = (0..500 / stride(12) as u64).map(|n| mix(n) % (base.pages() * PAGE));
     for bytes in pages.chain(others) {
         let mut image = base.image.clone();
         image.set_len(PATH, bytes.min(base.pages() * PAGE));
         cut.add(base.judge(&image, || format!("database cut to {bytes}")));
     }
-    cut.print("database cut");
-    let mut grown = Count::default();
+    cut.end();
+    let mut grown = Count::begin("grown");
     for path in [PATH, LOG] {
         for by in [1, 511, 4096, PAGE, 3 * PAGE + 5, 1 << 20, 64 << 20] {
             for fill in [0u8, 0xaa] {
@@ -277,13 +281,13 @@ fn cut_and_grown_files() {
             }
         }
     }
-    grown.print("grown");
+    grown.end();
 }
 
 #[test]
 fn swapped_and_copied_pages_are_found_out() {
     let base = Base::new(WORKLOAD);
-    let mut count = Count::default();
+    let mut count = Count::begin("swapped and copied pages");
     let mut nth = 0;
     for from in 0..base.pages() {
         for to in (0..base.pages()).filter(|&to| to != from) {
@@ -303,13 +307,13 @@ fn swapped_and_copied_pages_are_found_out() {
             count.add(verdict);
         }
     }
-    count.print("swapped and copied pages");
+    count.end();
 }
 
 #[test]
 fn stale_pages_are_found_out() {
     let base = Base::new(WORKLOAD);
-    let mut count = Count::default();
+    let mut count = Count::begin("stale pages");
     let syncs: Vec<usize> = base.run.trace.syncs().collect();
     let mut seen = std::collections::BTreeSet::new();
     for at in syncs {
@@ -327,14 +331,14 @@ fn stale_pages_are_found_out() {
             count.add(verdict);
         }
     }
-    count.print("stale pages");
+    count.end();
 }
 
 /// A database of the same history and another identity.
-fn sibling() -> SimImage {
+fn sibling(seed: u64) -> SimImage {
     let workload = Workload::parse(WORKLOAD).expect("known steps");
     let sim = SimDisk::new();
-    let mut session = Session::with_seed(&workload, sim.clone(), Arc::new(sim.clone()), 99);
+    let mut session = Session::with_seed(&workload, sim.clone(), Arc::new(sim.clone()), seed);
     session.create().expect("create");
     for step in &workload.steps {
         session.step(*step).expect("a healthy disk");
@@ -347,8 +351,8 @@ fn sibling() -> SimImage {
 #[test]
 fn pages_and_logs_of_another_database_are_found_out() {
     let base = Base::new(WORKLOAD);
-    let other = sibling();
-    let mut count = Count::default();
+    let other = sibling(99);
+    let mut count = Count::begin("foreign pages");
     for page in 0..base.pages() {
         let bytes = page_of(&other, page);
         if bytes.is_empty() {
@@ -360,7 +364,7 @@ fn pages_and_logs_of_another_database_are_found_out() {
         assert_ne!(verdict, Verdict::Earlier, "foreign page {page}");
         count.add(verdict);
     }
-    count.print("foreign pages");
+    count.end();
     let mut image = base.image.clone();
     image.put(LOG, &other.read(LOG).expect("a log"));
     assert_eq!(base.judge(&image, || "foreign log".to_owned()), Verdict::Refused);
@@ -373,9 +377,11 @@ fn pages_and_logs_of_another_database_are_found_out() {
 fn repeated_dropped_and_spliced_records() {
     let base = Base::new(WORKLOAD);
     let log = base.image.read(LOG).expect("a log");
-    let foreign = sibling().read(LOG).expect("a log");
+    let siblings = if long::is_asked_for() { 5 } else { 1 };
+    let siblings = (0..siblings).map(|n| sibling(99 + n).read(LOG).expect("a log"));
+    let siblings: Vec<Vec<u8>> = siblings.collect();
     let bytes_of = |record: &Record| log[record.start as usize..record.end as usize].to_vec();
-    let mut count = Count::default();
+    let mut count = Count::begin("records");
     let mut try_log = |name: String, bytes: &[u8]| {
         let mut image = base.image.clone();
         image.put(LOG, bytes);
@@ -394,7 +400,21 @@ fn repeated_dropped_and_spliced_records() {
         try_log(format!("record {a} twice"), &splice(end, end, &bytes_of(first)));
         let zeros = vec![0; end - start];
         try_log(format!("record {a} zeroed"), &splice(start, end, &zeros));
-        try_log(format!("record {a} foreign"), &splice(start, end, &foreign[start..end]));
+        for (n, foreign) in siblings.iter().enumerate() {
+            let name = format!("record {a} of sibling {n}");
+            try_log(name, &splice(start, end, &foreign[start..end]));
+            let name = format!("from record {a} on of sibling {n}");
+            try_log(name, &splice(start, log.len(), &foreign[start..]));
+        }
+        for (b, second) in base.log.iter().enumerate() {
+            if (a + b) % stride(5) == 0 {
+                let place = (second.start as usize, second.end as usize);
+                try_log(
+                    format!("record {a} over {b}"),
+                    &splice(place.0, place.1, &bytes_of(first)),
+                );
+            }
+        }
         for (b, second) in base.log.iter().enumerate().skip(a + 1).step_by(stride(3)) {
             let both =
                 [bytes_of(second), log[end..second.start as usize].to_vec(), bytes_of(first)];
@@ -409,7 +429,7 @@ fn repeated_dropped_and_spliced_records() {
             try_log(format!("log as before operation {at}"), &bytes);
         }
     }
-    count.print("records");
+    count.end();
     // A record in its place, from a log that was cut and went on: its checksum is seeded otherwise.
     let header = SegmentHeader::decode(&log).expect("a header");
     let tampered = SegmentHeader { generation: header.generation ^ 2, ..header }.sealed();
@@ -420,8 +440,32 @@ fn repeated_dropped_and_spliced_records() {
     const { assert!(RecordHeader::BYTES < SEGMENT_HEADER_BYTES) };
 }
 
+/// Noise of many lengths, every other one behind a magic of ours.
+fn noise_is_refused() -> u64 {
+    let count = 5_000 / stride(10) as u64;
+    for n in 0..count {
+        let length = mix(n) % 70_000;
+        let mut bytes: Vec<u8> = (0..length).map(|at| mix(n ^ mix(at)) as u8).collect();
+        if n % 2 == 0 {
+            let magic: &[u8] = if n % 4 == 0 { b"NSDB" } else { b"NSLG" };
+            let end = magic.len().min(bytes.len());
+            bytes[..end].copy_from_slice(&magic[..end]);
+        }
+        let mut image = SimImage::new();
+        image.put(PATH, &bytes);
+        let disk = image.to_disk();
+        let error = crate::runner::open(Arc::new(disk.clone()), 1).map(drop).expect_err("noise");
+        let typed = error.is_corrupt()
+            || matches!(error, northstar_engine::Error::UnsupportedFormat { .. });
+        assert!(typed, "noise {n}: {error:?}");
+        assert_eq!(disk.visible().hash(), image.hash(), "noise {n}: the file was touched");
+    }
+    count
+}
+
 #[test]
 fn files_of_other_kinds_are_refused_and_not_touched() {
+    let suite = Suite::begin("files of other kinds");
     let cases: &[(&str, Vec<u8>)] = &[
         ("empty", Vec::new()),
         ("text", b"This is a letter, not a database.\n".repeat(2_000)),
@@ -449,6 +493,7 @@ fn files_of_other_kinds_are_refused_and_not_touched() {
             assert_eq!(disk.visible().hash(), image.hash(), "{name}: the file was touched");
         }
     }
+    suite.cases(2 * cases.len() as u64 + noise_is_refused());
     // A log without its database, and a database without its log.
     let base = Base::new("0R5-pp");
     for gone in [PATH, LOG] {
@@ -459,4 +504,44 @@ fn files_of_other_kinds_are_refused_and_not_touched() {
         assert!(error.is_corrupt(), "{gone} gone: {error:?}");
         assert_eq!(disk.visible().hash(), image.hash(), "{gone} gone: files were touched");
     }
+}
+
+/// The records of a log whose database is gone are all that is left: a damaged header, a damaged first
+/// record or a disk that does not answer is no reason to take them for an unfinished creation.
+#[test]
+fn a_log_without_its_database_is_kept_whatever_is_damaged() {
+    let suite = Suite::begin("damaged logs alone");
+    let base = Base::new("0R5-eep");
+    let first = base.log[0];
+    let mut cases = 0;
+    for offset in (0..96).chain(first.start..first.end) {
+        let mut image = base.image.clone();
+        image.remove(PATH);
+        image.flip(LOG, offset, 0x41);
+        let disk = image.to_disk();
+        let opened = crate::runner::open(Arc::new(disk.clone()), 1).map(drop);
+        assert!(opened.is_err(), "log byte {offset}: a new database over the old log");
+        let log = disk.visible().read(LOG);
+        assert!(log == image.read(LOG), "log byte {offset}: the log was touched: {opened:?}");
+        cases += 1;
+    }
+    let mut image = base.image.clone();
+    image.remove(PATH);
+    let reads = 6;
+    for nth in 0..reads {
+        let disk = FaultDisk::new(image.to_disk());
+        let rule = Rule {
+            call: Call::Read,
+            file: ".log".to_owned(),
+            nth,
+            repeat: Repeat::Once,
+            fault: Fault::Eio,
+        };
+        disk.inject(rule);
+        let opened = crate::runner::open(Arc::new(disk.clone()), 1).map(drop);
+        assert!(opened.is_err(), "read {nth}: {opened:?}");
+        assert!(disk.inner().visible().read(LOG) == image.read(LOG), "read {nth}: touched");
+        cases += 1;
+    }
+    suite.cases(cases);
 }

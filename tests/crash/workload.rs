@@ -28,14 +28,17 @@ pub const STEPS: &[(char, &str)] = &[
     ('E', "put a long value, commit without waiting"),
     ('G', "put more than one log record holds, commit"),
     ('a', "put a row, give up"),
+    ('A', "put more than one log record holds, give up"),
     ('z', "commit nothing"),
     ('s', "sync"),
     ('k', "checkpoint"),
+    ('K', "checkpoint in the middle of a transaction, of many records if tiny; commit"),
     ('o', "open a snapshot"),
     ('c', "check and close the oldest snapshot"),
     ('x', "close and open again"),
     ('q', "die without a word and open again: what was not synced is in the page cache"),
     ('C', "compact"),
+    ('B', "back up to another name, and compare"),
     ('v', "verify"),
 ];
 
@@ -45,7 +48,7 @@ pub const SHORT: &[char] = &['p', 'P', 'd', 'e', 's', 'k', 'o', 'x', 'q', 'C'];
 /// Steps of random workloads; a letter that comes twice is twice as likely.
 const RANDOM: &[char] = &[
     'p', 'p', 'p', 'P', 'b', 'f', 'm', 'm', 'd', 'd', 'r', 'e', 'e', 'e', 'E', 'a', 'z', 's', 'k',
-    'k', 'o', 'c', 'x', 'q', 'C',
+    'k', 'o', 'c', 'x', 'q', 'C', 'K', 'A', 'B',
 ];
 
 /// A configuration and its steps.

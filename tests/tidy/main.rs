@@ -7,6 +7,7 @@
 //! `spec/` anew.
 
 mod arrows;
+mod hardening;
 mod rules;
 mod source;
 mod sources;
