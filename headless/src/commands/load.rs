@@ -8,6 +8,7 @@ mod delimited;
 mod jsonl;
 mod records;
 mod source;
+mod survey;
 
 use super::{Database, QUEUE_PREFIX, shown};
 use crate::{
@@ -23,6 +24,7 @@ use northstar_engine::{
 use records::{Record, Records};
 use serde::Serialize;
 use std::path::PathBuf;
+pub use survey::{Survey, survey};
 
 /// A batch ends early when its rows hold this many bytes, so that a transaction stays small.
 const BATCH_BYTES_MAX: usize = 8 << 20;
@@ -73,7 +75,7 @@ pub struct Load {
 
 /// What the input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub enum Format {
     /// One JSON object a line
     Jsonl,
     /// Columns between commas, quoted as RFC 4180 says
@@ -109,7 +111,7 @@ impl Load {
     pub(crate) fn run(self, out: &mut Out) -> Result<Exit> {
         let mut source = source::open(&self.file)?;
         let format = self.format.map_or_else(|| source.guess_format(&self.file), Ok)?;
-        let mut parse = self.parser(format)?;
+        let mut parse = parser(format, self.header, self.key.as_deref())?;
         let record_bytes_max = usize::from(self.max_line) << 20;
         let mut records = Records::new(source.reader, format == Format::Csv, record_bytes_max);
         let db = self.db.open_or_create()?;
@@ -143,20 +145,21 @@ impl Load {
             }
         }
     }
+}
 
-    fn parser(&self, format: Format) -> Result<Box<dyn Parse>> {
-        let delimiter = match format {
-            Format::Jsonl => {
-                if self.header {
-                    return Err(Told::usage("--header is for CSV and TSV").into());
-                }
-                return Ok(Box::new(jsonl::Jsonl::new(self.key.as_deref())));
+/// What makes rows of records of this format.
+fn parser(format: Format, header: bool, key: Option<&str>) -> Result<Box<dyn Parse>> {
+    let delimiter = match format {
+        Format::Jsonl => {
+            if header {
+                return Err(Told::usage("--header is for CSV and TSV").into());
             }
-            Format::Csv => b',',
-            Format::Tsv => b'\t',
-        };
-        Ok(Box::new(delimited::Delimited::new(delimiter, self.header, self.key.clone())?))
-    }
+            return Ok(Box::new(jsonl::Jsonl::new(key)));
+        }
+        Format::Csv => b',',
+        Format::Tsv => b'\t',
+    };
+    Ok(Box::new(delimited::Delimited::new(delimiter, header, key.map(str::to_owned))?))
 }
 
 /// A load under way.
