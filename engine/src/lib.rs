@@ -85,6 +85,7 @@ pub mod queue;
 pub mod sabotage;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod sync;
 pub mod tree;
 pub mod txn;
 

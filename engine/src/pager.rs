@@ -25,6 +25,8 @@ mod judge;
 mod page_ref;
 pub(crate) mod prefetch;
 mod table;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod value;
 mod view;
 mod write_back;
@@ -42,12 +44,13 @@ use crate::disk;
 use crate::error::{Corrupt, Error, Result};
 use crate::ids::{FileUuid, Pointer, TxnId};
 use crate::limits::{CACHE_BYTES_MIN, PAGE_BYTES};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use allocator::Allocator;
 use frame::{Need, OwnedFrame, Pool};
 use page_ref::Hold;
 use std::io::ErrorKind;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// What a page must be, said by whoever follows a pointer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +114,9 @@ pub struct PagerStats {
 
 /// Frames beyond the budget for a change under way: copies of two paths of the deepest tree, and
 /// the pages that splits add.
-const RESERVE_FRAMES: u32 = 3 * crate::limits::DEPTH_MAX as u32;
+const RESERVE_FRAMES: u32 = if cfg!(loom) { 8 } else { 3 * crate::limits::DEPTH_MAX as u32 };
+/// The budget of a model's pool, where every frame costs time.
+const FRAMES_IN_MODELS: u32 = 4;
 
 /// The pages of one database file.
 #[derive(Debug)]
@@ -126,6 +131,7 @@ pub struct Pager {
     page_count: AtomicU64,
     nonce_seed: u64,
     nonces: AtomicU64,
+    /// Held while pages are written and while the file's length is changed.
     write_lock: Mutex<()>,
     on_the_way: Mutex<write_back::OnTheWay>,
     counters: Counters,
@@ -158,6 +164,7 @@ impl Pager {
     pub fn new(config: Config) -> Arc<Self> {
         let frames = config.cache_bytes.max(CACHE_BYTES_MIN) / PAGE_BYTES;
         let frames = u32::try_from(frames).unwrap_or(u32::MAX / 2);
+        let frames = if cfg!(loom) { FRAMES_IN_MODELS } else { frames };
         let pool = Pool::new(frames, RESERVE_FRAMES);
         Arc::new(Self {
             file: config.file,
@@ -312,6 +319,9 @@ impl Pager {
     /// # Errors
     /// `OutOfSpace`, `Io`.
     pub fn reserve(&self, page_count: u64) -> Result<()> {
+        // Nothing is written between the look at the length and the change: an edit that spills far
+        // behind would have its pages cut off.
+        let _no_writes = locked(&self.write_lock);
         let bytes = page_count * PAGE_BYTES as u64;
         if self.file.len()? < bytes {
             self.file.set_len(bytes)?;

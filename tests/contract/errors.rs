@@ -108,6 +108,45 @@ fn a_failed_sync_poisons_the_handle_and_reads_go_on() {
     }
 }
 
+/// A sync may fail with "no space": what was written before may be lost all the same, so that it was
+/// wrong to take it for a full disk that can be tried again.
+#[test]
+fn a_sync_that_finds_the_disk_full_poisons_too() {
+    for nth in 0..3 {
+        let (storage, db) = faulty();
+        db.close().unwrap();
+        let db = open_on(&storage).unwrap();
+        put(&db, &[("b", "2")]);
+        // The first sync is that of the slot that was opened with, before anything is reserved.
+        let full = rule(Call::Sync, "app.ns", Fault::Enospc, Repeat::Once);
+        storage.inject(Rule { nth, ..full });
+        assert!(db.checkpoint().is_err(), "sync {nth}");
+        assert!(matches!(db.begin_write(), Err(Error::Poisoned)), "sync {nth}");
+        assert_eq!(latest(&db), ["a=1", "b=2"], "sync {nth}");
+        drop(db);
+        storage.heal();
+        let db = open_on(&storage).unwrap();
+        assert_eq!(latest(&db), ["a=1", "b=2"], "sync {nth}: reopened");
+        assert!(db.verify().unwrap().is_clean(), "sync {nth}");
+    }
+}
+
+#[test]
+fn streams_of_a_closed_database_say_so() {
+    let db = memory();
+    put(&db, &[("a", "1")]);
+    put(&db, &[("b", "2")]);
+    let one = northstar_engine::TxnId::new(1);
+    let mut commits = db.commits(one..).unwrap();
+    let mut follow = db.follow(one, std::time::Duration::ZERO).unwrap();
+    assert!(commits.next().unwrap().is_ok() && follow.next().unwrap().is_ok());
+    db.close().unwrap();
+    assert!(matches!(commits.next(), Some(Err(Error::InvalidArgument(_)))));
+    assert!(commits.next().is_none(), "nothing behind an error");
+    assert!(matches!(follow.next(), Some(Err(Error::InvalidArgument(_)))));
+    assert!(follow.next().is_none(), "nothing behind an error");
+}
+
 #[test]
 fn a_failed_page_write_or_meta_write_poisons_and_reopening_recovers() {
     for nth in 0..4 {

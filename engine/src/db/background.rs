@@ -156,18 +156,8 @@ impl Worker {
         let (Ok(log), Some((_, since))) = (core.log(), self.seen) else { return None };
         let quiet = now.saturating_sub(since);
 
-        // A failure poisons the handle, and whoever commits next hears of it.
         let undurable = durable < tip.txn_id;
-        let waiting = undurable.then(|| *self.undurable_since.get_or_insert(now));
-        let unsynced = log.end_lsn().get().saturating_sub(log.progress().durable.get());
-        if let Some(since) = waiting
-            && (now.saturating_sub(since) >= EVENTUAL_MAX || unsynced >= UNSYNCED_BYTES_MAX)
-        {
-            core.sync_all().ok();
-            self.undurable_since = None;
-        } else if !undurable {
-            self.undurable_since = None;
-        }
+        self.sync_what_is_due(shared, undurable, now);
 
         let to_prove = self.proven != Some(tip.lsn);
         if to_prove && !undurable && quiet >= IDLE && log.prove_idle(tip.txn_id).is_ok() {
@@ -175,11 +165,11 @@ impl Worker {
         }
 
         let due = self.checkpoint_is_due(shared, now);
-        if due && now >= self.not_before && shared.checkpoint_now().is_err() {
+        if due == Some(true) && now >= self.not_before && self.checkpoint(shared).is_err() {
             self.not_before = now.saturating_add(FULL_DISK_PAUSE);
         }
         log.prepare_ahead().ok();
-        let busy = undurable || self.proven != Some(tip.lsn) || due;
+        let busy = undurable || self.proven != Some(tip.lsn) || due != Some(false);
         if busy {
             Some(POLL)
         } else if self.unstored_since.is_some() {
@@ -189,25 +179,56 @@ impl Worker {
         }
     }
 
+    /// Syncs the log when something waits for that long enough, or when much does. A failure
+    /// poisons the handle, and whoever commits next hears of it.
+    fn sync_what_is_due(&mut self, shared: &Shared, undurable: bool, now: Duration) {
+        if !undurable {
+            self.undurable_since = None;
+            return;
+        }
+        let since = *self.undurable_since.get_or_insert(now);
+        let Ok(log) = shared.core.log() else { return };
+        let unsynced = log.end_lsn().get().saturating_sub(log.progress().durable.get());
+        if now.saturating_sub(since) >= EVENTUAL_MAX || unsynced >= UNSYNCED_BYTES_MAX {
+            shared.core.sync_all().ok();
+            self.undurable_since = None;
+        }
+    }
+
+    /// A whole checkpoint; between its steps Eventual commits get their syncs in time.
+    fn checkpoint(&mut self, shared: &Shared) -> Result<()> {
+        let mut checkpoint = shared.begin_checkpoint()?;
+        while !checkpoint.step()? {
+            let pipeline = shared.core.pipeline();
+            let undurable = pipeline.durable() < pipeline.tip().txn_id;
+            drop(pipeline);
+            self.sync_what_is_due(shared, undurable, shared.core.clock.now());
+        }
+        Ok(())
+    }
+
     /// Whether there is a state that the last look did not see.
     fn has_missed_one(&self, shared: &Shared) -> bool {
         let tip = shared.core.pipeline().tip().txn_id;
         self.seen.is_some_and(|(seen, _)| seen != tip)
     }
 
-    fn checkpoint_is_due(&mut self, shared: &Shared, now: Duration) -> bool {
+    /// `None` when it cannot be told: whoever holds the metas makes a checkpoint, or verifies, and is
+    /// not waited for, because commits may have to be synced meanwhile.
+    fn checkpoint_is_due(&mut self, shared: &Shared, now: Duration) -> Option<bool> {
         let core = &shared.core;
         let visible = core.registry.visible();
-        let stored = shared.metas().current().meta;
+        let stored = shared.try_metas()?.current().meta;
         if stored.txn_id == visible.txn_id {
             self.unstored_since = None;
-            return false;
+            return Some(false);
         }
         let since = *self.unstored_since.get_or_insert(now);
         let behind = visible.lsn.get().saturating_sub(stored.log_lsn.get());
         let budget = shared.options.cache_bytes.max(crate::limits::CACHE_BYTES_MIN) as u64;
-        behind >= shared.options.tuning.checkpoint_log_bytes
+        let due = behind >= shared.options.tuning.checkpoint_log_bytes
             || core.pager.dirty_bytes() >= budget / 2
-            || now.saturating_sub(since) >= CHECKPOINT_AGE
+            || now.saturating_sub(since) >= CHECKPOINT_AGE;
+        Some(due)
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn backup(handle: &Arc<Handle>, shared: &Arc<Shared>, destination: &P
     }
     let pipeline = handle.pipeline();
     let state = *pipeline.visible();
-    let reader = ReadTxn::begin_kept(handle, &state, state.txn_id);
+    let reader = ReadTxn::begin_kept(handle, &state, state.txn_id)?;
     drop(pipeline);
     let suffix = format!(".new-{:016x}", shared.environment.entropy.next_u64());
     let temporary = Temporary::new(&shared.environment, beside(&destination, &suffix))?;

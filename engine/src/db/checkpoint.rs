@@ -27,11 +27,12 @@ use crate::limits::PAGE_BYTES;
 use crate::log::Position;
 use crate::pager::{FreeSpace, Run, WriteBack};
 use crate::sabotage::{self, Switch};
-use crate::txn::core::Counters;
+use crate::sync::MutexGuard;
+use crate::txn::core::{Counters, closed_error};
 use crate::txn::event::{CheckpointStep, Event};
 use crate::txn::reclaim::{self, Keeper};
 use crate::txn::snapshot::Snapshot;
-use std::sync::{MutexGuard, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 /// Pages written in one step, so that commits do not stall behind one.
 const STEP_PAGES: usize = 256;
@@ -88,9 +89,15 @@ impl Shared {
     }
 
     /// Starts a checkpoint. Waits for one that is under way.
+    ///
+    /// # Errors
+    /// `InvalidArgument` once the files were let go of; those of finding out what is free.
     pub(crate) fn begin_checkpoint(&self) -> Result<Checkpoint<'_>> {
         space::prepare(self)?;
         let mut metas = self.metas();
+        if metas.let_go {
+            return Err(closed_error());
+        }
         metas.next_run += 1;
         let run = metas.next_run;
         Ok(Checkpoint { shared: self, metas, run, phase: Phase::Begin, taken: None })
@@ -294,7 +301,9 @@ impl Checkpoint<'_> {
         Counters::add(&self.shared.core.counters.data_syncs);
         match self.shared.file.sync(kind) {
             Err(_) if sabotage::on(Switch::IgnoreSyncError) => Ok(()),
-            synced => synced,
+            // Rule 18, whatever the error: a full disk too may be told by a sync, and then what was
+            // written before may be lost.
+            synced => synced.inspect_err(|_| self.shared.core.poison()),
         }
     }
 
@@ -396,6 +405,7 @@ impl Checkpoint<'_> {
         let Some(taken) = &self.taken else { return };
         let txn_id = taken.state.txn_id;
         self.shared.core.observe(|| Event::Checkpoint { txn_id, step });
+        self.shared.core.observe_pool();
     }
 }
 

@@ -71,8 +71,7 @@ impl From<Op<'_>> for CommitOp {
 pub struct Commits {
     stream: Option<Stream>,
     last: Option<TxnId>,
-    /// Keeps the database open.
-    _handle: Arc<Handle>,
+    handle: Arc<Handle>,
 }
 
 /// A place in the log, and what keeps the log from there on.
@@ -170,7 +169,7 @@ impl Commits {
         };
         let is_empty = next > handle.pipeline().durable() || last.is_some_and(|last| last < next);
         let stream = if is_empty { None } else { Some(Stream::open(handle, shared, next)?) };
-        Ok(Self { stream, last, _handle: Arc::clone(handle) })
+        Ok(Self { stream, last, handle: Arc::clone(handle) })
     }
 }
 
@@ -178,7 +177,7 @@ impl Iterator for Commits {
     type Item = Result<CommitRecord>;
     fn next(&mut self) -> Option<Self::Item> {
         let mut stream = self.stream.take()?;
-        let found = stream.read().transpose();
+        let found = self.handle.check_open().and_then(|()| stream.read()).transpose();
         if let Some(Ok(commit)) = &found
             && self.last.is_none_or(|last| commit.txn_id < last)
         {
@@ -223,6 +222,7 @@ impl Follow {
 
     /// The next commit, if it is durable.
     fn look(&mut self) -> Result<Option<CommitRecord>> {
+        self.handle.check_open()?;
         if self.handle.pipeline().durable() < self.next {
             return Ok(None);
         }

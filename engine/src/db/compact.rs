@@ -3,13 +3,14 @@
 //! Called by `Db::compact`. Pages at the end of the file move to free ids further down, in commits of
 //! their own that are flagged RELOCATE, hold no operations and change no content. Two checkpoints
 //! later no meta names the old places, and the tail is cut. Each commit moves a bounded number of
-//! pages, so that writers wait no longer for it than for each other.
+//! pages, so that writers wait no longer for it than for each other, and none is told `WriteBusy`
+//! because of it.
 
 use crate::db::shared::Shared;
 use crate::error::Result;
 use crate::txn::core::Handle;
 use crate::txn::write::{Pass, WriteTxn};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// What a compact gave back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -26,8 +27,6 @@ pub struct CompactReport {
 const COMMIT_PAGES: u64 = 512;
 /// Rounds of moving and cutting: each needs what the one before freed.
 const ROUNDS_MAX: usize = 16;
-/// How long it stands in line for its turn to write.
-const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Moves what can be moved and cuts what is free.
 pub(crate) fn compact(handle: &Arc<Handle>, shared: &Arc<Shared>) -> Result<CompactReport> {
@@ -68,9 +67,7 @@ fn move_down(handle: &Arc<Handle>) -> Result<u64> {
         if free == 0 {
             return Ok(all);
         }
-        if !handle.gate.enter_within(PATIENCE) {
-            return Err(crate::Error::WriteBusy);
-        }
+        handle.gate.enter_for_upkeep();
         let mut txn = WriteTxn::begin(Pass::new(Arc::clone(handle)))?;
         let moved = txn.relocate(pages - free, COMMIT_PAGES)?;
         if moved == 0 {

@@ -39,6 +39,8 @@ pub(crate) struct Metas {
     pub(crate) retention: LogRetention,
     /// Numbers runs of checkpoints, backups and the like.
     pub(crate) next_run: u64,
+    /// The files are no longer ours: nothing may be written.
+    pub(crate) let_go: bool,
 }
 
 impl Metas {

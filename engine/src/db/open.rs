@@ -202,6 +202,7 @@ fn open_to_write(options: Options, environment: Environment, path: &Path) -> Res
         history_limit: keep.limit(),
         retention,
         next_run: 0,
+        let_go: false,
     };
     let background = options.background;
     let parts =
@@ -352,6 +353,7 @@ fn read_beside(
         history_limit: meta.history_last,
         retention: LogRetention::from_meta(&meta),
         next_run: 0,
+        let_go: false,
     };
     let parts = Parts {
         environment: environment.clone(),

@@ -12,10 +12,11 @@ use crate::disk::{File, LockRange};
 use crate::error::{Error, Result};
 use crate::ids::FileUuid;
 use crate::log::LogPaths;
+use crate::sync::{Mutex, MutexGuard};
 use crate::txn::core::Core;
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock, PoisonError, TryLockError},
 };
 
 /// An open database.
@@ -56,6 +57,15 @@ impl Shared {
         self.metas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The metas, unless somebody holds them.
+    pub(crate) fn try_metas(&self) -> Option<MutexGuard<'_, Metas>> {
+        match self.metas.try_lock() {
+            Ok(metas) => Some(metas),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Stops the background thread and waits for it.
     pub(crate) fn stop_background(&self) {
         let background = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -75,26 +85,20 @@ impl Shared {
             return Ok(());
         }
         if core.log.is_none() {
-            if core.registry.readers() > 0 {
-                return Err(Error::Busy);
-            }
-            core.mark_closed();
-            return Ok(());
+            return core.mark_closed_unless_read().map(drop);
         }
         if !core.gate.try_enter() {
             return Err(Error::Busy);
         }
-        if core.registry.readers() > 0 {
-            core.gate.leave();
-            return Err(Error::Busy);
-        }
-        if !core.mark_closed() {
-            core.gate.leave();
+        let closed_now = core.mark_closed_unless_read();
+        core.gate.leave();
+        if !closed_now? {
             return Ok(());
         }
-        core.gate.leave();
         self.stop_background();
         let result = self.settle_for_close();
+        // From here on another process may own the files: whoever waits to checkpoint comes too late.
+        self.metas().let_go = true;
         let unlocked = self.file.unlock(LockRange::Writer);
         result.and(unlocked)
     }

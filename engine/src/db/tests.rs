@@ -1,7 +1,8 @@
-//! What only the inside can play: a forked child.
+//! What only the inside can play: a forked child, a checkpoint that comes too late, a busy meta.
 
 use super::*;
 use crate::disk::{ManualClock, MemoryStorage, SeededEntropy};
+use std::time::Instant;
 
 fn open(storage: &MemoryStorage) -> Result<Db> {
     Options::new().cache_bytes(0).background(false).open_on(
@@ -38,4 +39,40 @@ fn a_forked_child_reads_and_neither_writes_nor_unlocks() {
     drop(db);
     // The parent's lock is still there, and its file is as it was: nothing was checkpointed.
     assert!(matches!(open(&storage), Err(Error::Locked { .. })));
+}
+
+/// A checkpoint that waited for one of a closing handle wrote its meta after the lock was let go, when
+/// the file may be another process's.
+#[test]
+fn a_checkpoint_that_comes_after_closing_writes_nothing() {
+    let storage = MemoryStorage::new();
+    let db = open(&storage).unwrap();
+    let mut w = db.begin_write().unwrap();
+    w.put(b"a", b"1").unwrap();
+    w.commit().unwrap();
+    let late = Arc::clone(&db.shared);
+    db.close().unwrap();
+    let meta_writes = || late.core.counters.meta_writes.load(std::sync::atomic::Ordering::Relaxed);
+    let before = meta_writes();
+    assert!(matches!(late.checkpoint_now(), Err(Error::InvalidArgument(_))));
+    assert!(matches!(late.checkpoint_if_needed(), Err(Error::InvalidArgument(_))));
+    assert_eq!(meta_writes(), before);
+}
+
+/// The background thread used to wait for whoever makes a checkpoint or verifies, and Eventual commits
+/// waited with it.
+#[test]
+fn eventual_commits_are_synced_while_somebody_holds_the_metas() {
+    let db = Options::new().cache_bytes(0).open_in_memory().unwrap();
+    db.begin_write().unwrap().abort();
+    let metas = db.shared.metas();
+    let mut w = db.begin_write().unwrap();
+    w.put(b"a", b"1").unwrap();
+    w.commit_with(Durability::Eventual).unwrap();
+    let start = Instant::now();
+    while db.stats().durable_txn < 1 {
+        assert!(start.elapsed() < Duration::from_secs(20), "nobody syncs");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(metas);
 }

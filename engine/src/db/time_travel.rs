@@ -38,11 +38,11 @@ pub(crate) fn begin_read_at(
     shared: &Arc<Shared>,
     txn_id: TxnId,
 ) -> Result<ReadTxn> {
-    handle.check_open()?;
     let pipeline = handle.pipeline();
+    handle.check_open()?;
     if let Some(snapshot) = pipeline.find(txn_id) {
         // Pinned under the lock that could let go of it.
-        return Ok(ReadTxn::begin_kept(handle, snapshot, txn_id));
+        return ReadTxn::begin_kept(handle, snapshot, txn_id);
     }
     drop(pipeline);
     rebuild(handle, shared, txn_id)?.ok_or_else(|| shared.not_found(txn_id))
@@ -57,7 +57,7 @@ fn rebuild(handle: &Arc<Handle>, shared: &Arc<Shared>, txn_id: TxnId) -> Result<
     if txn_id > handle.pipeline().durable() {
         return Ok(None);
     }
-    let (base, reader) = base_of(handle, txn_id);
+    let (base, reader) = base_of(handle, txn_id)?;
     let after = base.txn_id;
     let pin = handle.log.as_ref().map(|log| log.pin(base.lsn));
     let chain = shared.log_chain()?;
@@ -80,14 +80,14 @@ fn rebuild(handle: &Arc<Handle>, shared: &Arc<Shared>, txn_id: TxnId) -> Result<
 
 /// The newest kept state before `txn_id` and a reader that holds it; genesis, which needs none, when
 /// no state is kept.
-fn base_of(handle: &Arc<Handle>, txn_id: TxnId) -> (Snapshot, Option<ReadTxn>) {
+fn base_of(handle: &Arc<Handle>, txn_id: TxnId) -> Result<(Snapshot, Option<ReadTxn>)> {
     let pipeline = handle.pipeline();
     match pipeline.history().at_or_before(txn_id) {
         Some(kept) => {
-            let reader = ReadTxn::begin_kept(handle, kept, kept.txn_id);
-            (*kept, Some(reader))
+            let reader = ReadTxn::begin_kept(handle, kept, kept.txn_id)?;
+            Ok((*kept, Some(reader)))
         }
-        None => (Snapshot::default(), None),
+        None => Ok((Snapshot::default(), None)),
     }
 }
 

@@ -30,9 +30,10 @@ pub(crate) fn verify(handle: &Arc<Handle>, shared: &Arc<Shared>) -> Result<Repor
     let metas = shared.metas();
     let pipeline = handle.pipeline();
     let visible = *pipeline.visible();
-    let newest = ReadTxn::begin_kept(handle, &visible, visible.txn_id);
+    let newest = ReadTxn::begin_kept(handle, &visible, visible.txn_id)?;
     let rows = pipeline.history().rows();
-    let past: Vec<ReadTxn> = rows.map(|row| ReadTxn::begin_kept(handle, row, row.txn_id)).collect();
+    let past: Vec<ReadTxn> =
+        rows.map(|row| ReadTxn::begin_kept(handle, row, row.txn_id)).collect::<Result<_>>()?;
     let free_space = handle.pager.free_space(visible.txn_id);
     let retired = pipeline.retired.rows(visible.txn_id);
     let kept_by_others: Vec<Keeper> =

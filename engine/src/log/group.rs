@@ -18,18 +18,11 @@ use super::position::Progress;
 use crate::error::{Error, Result};
 use crate::ids::Lsn;
 use crate::sabotage::{self, Switch};
-
-#[cfg(loom)]
-use loom::sync::{
+use crate::sync::{
     Condvar, Mutex, MutexGuard,
     atomic::{AtomicBool, Ordering},
 };
 use std::sync::PoisonError;
-#[cfg(not(loom))]
-use std::sync::{
-    Condvar, Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
-};
 
 /// Queued records are put together into chunks of about this size.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -313,5 +306,7 @@ impl Drop for Lead<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod model_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;

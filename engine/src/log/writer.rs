@@ -32,13 +32,14 @@ use crate::format::log_record::{
 };
 use crate::ids::{FileUuid, Lsn, TxnId};
 use crate::limits::{RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use crate::sync::{Mutex, MutexGuard};
 use pins::Pins;
 use port::Port;
 use space::{PreparedSegment, Space};
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };

@@ -266,7 +266,9 @@ impl Edit {
             let bytes = batch
                 .iter()
                 .filter_map(|page| Some((*page, pager.pool.private(&self.owner, *page)?)));
+            let one_at_a_time = super::locked(&pager.write_lock);
             pager.write_pages(bytes)?;
+            drop(one_at_a_time);
             for page in batch {
                 if pager.pool.open(&mut self.owner, *page, State::Clean) {
                     self.frozen.insert(*page);

@@ -5,11 +5,13 @@
 //! nobody: a thread tries the one it had last time first. Cost: one compare-exchange, one store.
 
 use super::apart::Apart;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Spread, thread_local, yield_now};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Operations that run at one time; more wait for one to end.
-const SLOTS: usize = 64;
+/// Operations that run at one time; more wait for one to end. Few in a model, where every look at
+/// one is a step.
+const SLOTS: usize = if cfg!(loom) { 2 } else { 64 };
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -25,10 +27,10 @@ pub(super) struct Epochs {
     slots: Box<[Apart<Slot>]>,
 }
 
-static NEXT_HINT: AtomicUsize = AtomicUsize::new(0);
+static FIRST_HINTS: Spread = Spread::new();
 thread_local! {
     /// The slot this thread had last, of whatever pager. Any value is right; this one is fast.
-    static HINT: Cell<usize> = Cell::new(NEXT_HINT.fetch_add(1, Ordering::Relaxed));
+    static HINT: Cell<usize> = Cell::new(FIRST_HINTS.draw());
 }
 
 impl Epochs {
@@ -60,7 +62,7 @@ impl Epochs {
                 return running;
             }
             if hint.is_multiple_of(SLOTS) {
-                std::thread::yield_now();
+                yield_now();
             }
         }
     }

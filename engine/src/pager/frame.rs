@@ -20,11 +20,12 @@ use super::epoch::{Epochs, Running};
 use super::table::{State, Table, Word, Zeroed, zeroed};
 use crate::ids::{PageId, TxnId};
 use crate::limits::PAGE_BYTES;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, Watch, yield_now};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::VecDeque;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 /// The bytes of a page.
 pub type Page = [u8; PAGE_BYTES];
@@ -85,6 +86,7 @@ struct FrameMeta {
     birth: AtomicU64,
     owner: AtomicU64,
     pins: AtomicU32,
+    watch: Watch,
 }
 
 // SAFETY: all its fields are atomic integers, of which all zeros are the number 0.
@@ -225,7 +227,7 @@ impl Pool {
             }
             drop(spare);
             // Operations do not block inside an epoch, so this ends soon.
-            std::thread::yield_now();
+            yield_now();
         }
     }
 
@@ -338,6 +340,7 @@ impl Pool {
     #[inline]
     pub(super) fn private<'a>(&'a self, owner: &'a Owner, page: PageId) -> Option<&'a Page> {
         let frame = self.private_frame(owner, page)?;
+        self.meta(frame).watch.read();
         // SAFETY: a private page is written only through `&mut Owner`, and `owner` is borrowed.
         Some(unsafe { self.region.frame(frame).as_ref() })
     }
@@ -349,6 +352,7 @@ impl Pool {
         page: PageId,
     ) -> Option<&'a mut Page> {
         let frame = self.private_frame(owner, page)?;
+        self.meta(frame).watch.write();
         // SAFETY: a private page is seen only through its owner, which is borrowed exclusively and
         // exists once; nobody else looks at the bytes before `open`.
         Some(unsafe { self.region.frame(frame).as_mut() })
@@ -435,6 +439,7 @@ pub(super) struct OwnedFrame<'p> {
 impl<'p> OwnedFrame<'p> {
     /// Its bytes: what the page before left there.
     pub(super) fn bytes(&mut self) -> &mut Page {
+        self.pool.meta(self.frame).watch.write();
         // SAFETY: the frame came from the free list, where nobody can look at it, and is in no word
         // until `share` or `privatise` give it away.
         unsafe { self.pool.region.frame(self.frame).as_mut() }
@@ -495,6 +500,7 @@ impl<'p> Epoch<'p> {
     #[inline]
     pub(super) fn page(&self, page: PageId) -> Option<Seen<'_, 'p>> {
         let frame = self.frame(page)?;
+        self.pool.meta(frame).watch.read();
         let start = self.pool.region.frame(frame);
         near_edges(start.as_ptr().cast());
         // SAFETY: the word was seen in a shared state inside this epoch, so the frame is not
@@ -560,6 +566,7 @@ pub(super) struct Pin<'p> {
 impl Pin<'_> {
     #[inline]
     pub(super) fn bytes(&self) -> &Page {
+        self.pool.meta(self.frame).watch.read();
         // SAFETY: pinned inside an epoch in which its word was shared, or by who published it: it
         // is not written, and not given away while it is pinned.
         unsafe { self.pool.region.frame(self.frame).as_ref() }
@@ -609,5 +616,7 @@ impl Drop for Writing<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod model_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;

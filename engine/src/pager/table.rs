@@ -6,9 +6,8 @@
 
 use crate::ids::PageId;
 use crate::limits::PAGE_COUNT_MAX;
-use std::alloc::{Layout, alloc_zeroed};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is true of a page in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +69,7 @@ impl Word {
 }
 
 /// Page ids of the first chunk; chunk `n` after it has `FIRST << (n - 1)`.
-const FIRST: u64 = 1 << 12;
+const FIRST: u64 = if cfg!(loom) { 32 } else { 1 << 12 };
 const CHUNKS: usize = (PAGE_COUNT_MAX / FIRST).ilog2() as usize + 1;
 
 pub(super) struct Table {
@@ -134,13 +133,14 @@ impl Table {
 ///
 /// # Safety
 /// They must be, and its size must not be zero.
-pub(super) unsafe trait Zeroed {}
+pub(super) unsafe trait Zeroed: Default {}
 
 // SAFETY: all zeros are the number 0.
 unsafe impl Zeroed for AtomicU64 {}
 
 /// Zeroed values that cost neither time nor memory before they are touched. `None` when there is no
 /// memory, or for none of them.
+#[cfg(not(loom))]
 pub(super) fn zeroed<T: Zeroed>(count: usize) -> Option<Box<[T]>> {
     let layout = Layout::array::<T>(count).ok().filter(|layout| layout.size() > 0)?;
     // SAFETY: the layout's size is not zero.
@@ -152,6 +152,12 @@ pub(super) fn zeroed<T: Zeroed>(count: usize) -> Option<Box<[T]>> {
     // SAFETY: allocated just now by the global allocator with the layout of this slice; all zeros
     // are a value of `T`.
     Some(unsafe { Box::from_raw(slice) })
+}
+
+/// The atomics of a model are more than their bytes.
+#[cfg(loom)]
+pub(super) fn zeroed<T: Zeroed>(count: usize) -> Option<Box<[T]>> {
+    Some((0..count).map(|_| T::default()).collect())
 }
 
 #[cfg(test)]

@@ -92,6 +92,7 @@ impl Core {
         debug_assert!(self.registry.visible().txn_id >= txn_id, "TXN-5: settled and not visible");
         let durable = durability == Durability::Immediate;
         self.observe(|| Event::Settled { txn_id, durable, log_syncs: log.counters().syncs });
+        self.observe_pool();
         Ok(())
     }
 

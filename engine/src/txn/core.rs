@@ -10,6 +10,10 @@ use crate::disk::Clock;
 use crate::error::{Error, Result};
 use crate::log::LogWriter;
 use crate::pager::Pager;
+use crate::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
 use crate::txn::event::{Event, Observer};
 use crate::txn::pipeline::Pipeline;
 use crate::txn::registry::Registry;
@@ -18,8 +22,8 @@ use crate::txn::writer_gate::WriterGate;
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        Arc, OnceLock, PoisonError,
+        atomic::{AtomicU32, AtomicU64},
     },
 };
 
@@ -107,7 +111,24 @@ impl Core {
     /// `InvalidArgument` once the database is closed.
     #[inline]
     pub(crate) fn check_open(&self) -> Result<()> {
-        if self.closed.load(Ordering::Relaxed) { Err(closed_error()) } else { Ok(()) }
+        if self.is_closed() { Err(closed_error()) } else { Ok(()) }
+    }
+
+    /// Whether it is closed, or about to be.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// [`Self::check_open`] for one who has seen it closed: closing may find a reader and open it
+    /// again.
+    ///
+    /// # Errors
+    /// `InvalidArgument` once the database is closed.
+    #[cold]
+    pub(crate) fn check_closed_for_good(&self) -> Result<()> {
+        let _closing_is_done = self.pipeline();
+        self.check_open()
     }
 
     /// Whether writing can begin or go on.
@@ -156,7 +177,24 @@ impl Core {
 
     /// Marks it closed; whether it was not before.
     pub(crate) fn mark_closed(&self) -> bool {
-        !self.closed.swap(true, Ordering::AcqRel)
+        !self.closed.swap(true, Ordering::SeqCst)
+    }
+
+    /// Marks it closed unless somebody reads; whether it was not before. Looks for readers behind the
+    /// mark, and they for the mark behind their pin, so that none slips in.
+    ///
+    /// # Errors
+    /// `Busy` while readers live.
+    pub(crate) fn mark_closed_unless_read(&self) -> Result<bool> {
+        let _no_pins_of_past_states = self.pipeline();
+        if !self.mark_closed() {
+            return Ok(false);
+        }
+        if self.registry.readers() > 0 {
+            self.closed.store(false, Ordering::SeqCst);
+            return Err(Error::Busy);
+        }
+        Ok(true)
     }
 
     /// Tells the observer, if there is one.
@@ -167,6 +205,19 @@ impl Core {
         }
     }
 
+    /// Tells the observer how the pool is.
+    pub(crate) fn observe_pool(&self) {
+        self.observe(|| {
+            let pool = self.pager.stats();
+            Event::Pool {
+                resident: pool.cache_resident,
+                dirty: pool.cache_dirty,
+                evictions: pool.cache_evictions,
+                spills: pool.cache_spills,
+            }
+        });
+    }
+
     pub(crate) fn wake_background(&self) {
         if let Some(wake) = self.wake.get() {
             wake();
@@ -174,7 +225,7 @@ impl Core {
     }
 }
 
-fn closed_error() -> Error {
+pub(crate) fn closed_error() -> Error {
     Error::InvalidArgument("the database was closed".to_owned())
 }
 

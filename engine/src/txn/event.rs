@@ -62,6 +62,17 @@ pub enum Event {
         /// How many still wait for a reader, a meta or the history.
         retired: u64,
     },
+    /// The page pool as it is after a commit and after each step of a checkpoint.
+    Pool {
+        /// Frames that hold a page.
+        resident: u64,
+        /// Frames that hold a page not yet written.
+        dirty: u64,
+        /// Pages put out since the database was opened.
+        evictions: u64,
+        /// Dirty pages written before their checkpoint since the database was opened.
+        spills: u64,
+    },
     /// A checkpoint made a step.
     Checkpoint {
         /// The state it stores.

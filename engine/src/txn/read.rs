@@ -52,17 +52,31 @@ impl ReadTxn {
     /// The visible state.
     #[inline]
     pub(crate) fn begin(handle: &Arc<Handle>) -> Result<Self> {
-        handle.check_open()?;
         let handle = Arc::clone(handle);
-        let (snapshot, slot) = handle.registry.begin();
-        Ok(Self::new(handle, &snapshot, snapshot.txn_id, slot))
+        loop {
+            let (snapshot, slot) = handle.registry.begin();
+            // Looked at behind the pin: either closing sees the pin, or this sees that it is closed.
+            if !handle.is_closed() {
+                return Ok(Self::new(handle, &snapshot, snapshot.txn_id, slot));
+            }
+            handle.registry.end(&slot);
+            handle.check_closed_for_good()?;
+        }
     }
 
-    /// The state `snapshot` under the name `txn_id`. The caller holds what keeps it live (the
-    /// pipeline's lock while it is history) until this returns.
-    pub(crate) fn begin_kept(handle: &Arc<Handle>, snapshot: &Snapshot, txn_id: TxnId) -> Self {
+    /// The state `snapshot` under the name `txn_id`. The caller holds the pipeline's lock, which
+    /// keeps it live and the database open, until this returns.
+    ///
+    /// # Errors
+    /// `InvalidArgument` once the database is closed.
+    pub(crate) fn begin_kept(
+        handle: &Arc<Handle>,
+        snapshot: &Snapshot,
+        txn_id: TxnId,
+    ) -> Result<Self> {
+        handle.check_open()?;
         let slot = handle.registry.pin(snapshot.txn_id);
-        Self::new(Arc::clone(handle), snapshot, txn_id, slot)
+        Ok(Self::new(Arc::clone(handle), snapshot, txn_id, slot))
     }
 
     /// A state that was rebuilt in a database of its own, which `rebuilt` reads; `reader` keeps the
@@ -161,12 +175,11 @@ impl ReadTxn {
 
 impl Clone for ReadTxn {
     fn clone(&self) -> Self {
-        let pinned = self.handle.registry.pinned(&self.slot);
         Self {
             tree: self.tree,
             txn_id: self.txn_id,
             origin: self.origin,
-            slot: self.handle.registry.pin(pinned),
+            slot: self.handle.registry.copy(&self.slot),
             handle: Arc::clone(&self.handle),
             rebuilt_for: self.rebuilt_for.clone(),
         }

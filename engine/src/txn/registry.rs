@@ -17,24 +17,29 @@
 //! If (3) still sees the old sequence, (3) is before (4), so (2) is before (5): the scan finds the
 //! slot. If (3) sees another, the reader starts again with the newer state.
 //!
+//! A clone takes a slot of its own before the original gives up its slot, and a scan between the two
+//! may pass the first while it is empty and the second when it is empty again. So clones are counted
+//! (after their claim, before the original can end), and a scan during which one came is made again.
+//!
 //! The state itself is in two cells that take turns, so that a reader never waits for a publisher:
 //! the cell of the current sequence is written again only two publications later, which (3) notices.
 
 use crate::ids::{Lsn, PageId, Pointer, TxnId};
-use crate::txn::snapshot::Snapshot;
-use std::{
-    cell::Cell,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering::*},
-    },
+use crate::sync::{
+    Spread,
+    atomic::{AtomicU64, AtomicUsize, Ordering::*},
+    thread_local,
 };
+use crate::txn::snapshot::Snapshot;
+use std::{cell::Cell, sync::OnceLock};
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod model_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 /// Slots of the first chunk; each further chunk doubles.
-const FIRST_CHUNK_SLOTS: usize = 64;
+const FIRST_CHUNK_SLOTS: usize = if cfg!(loom) { 3 } else { 64 };
 /// Enough chunks for 2^32 readers.
 const CHUNKS: usize = 26;
 
@@ -45,6 +50,8 @@ pub(crate) struct Registry {
     chunks: [OnceLock<Box<[Slot]>>; CHUNKS],
     /// One more than the highest slot ever claimed: bounds the scan.
     slots_used: AtomicUsize,
+    /// How many pins were taken from other pins.
+    copies: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +90,7 @@ thread_local! {
 }
 
 /// Spreads the first slots of threads over the first chunk.
-static NEXT_FIRST_SLOT: AtomicUsize = AtomicUsize::new(0);
+static FIRST_SLOTS: Spread = Spread::new();
 
 impl Registry {
     /// A registry whose visible state is `snapshot`.
@@ -92,6 +99,7 @@ impl Registry {
             visible: Visible::default(),
             chunks: [const { OnceLock::new() }; CHUNKS],
             slots_used: AtomicUsize::new(0),
+            copies: AtomicU64::new(0),
         };
         registry.publish(snapshot);
         registry
@@ -136,7 +144,15 @@ impl Registry {
         }
     }
 
-    /// Pins `txn_id`, which the caller keeps live meanwhile: another pin on it, or the history lock.
+    /// Pins what `original` holds, which lives until this has returned.
+    pub(crate) fn copy(&self, original: &SlotIndex) -> SlotIndex {
+        let copy = self.pin(self.pinned(original));
+        self.copies.fetch_add(1, SeqCst);
+        copy
+    }
+
+    /// Pins `txn_id`, which the caller keeps live meanwhile by the lock under which pins are asked
+    /// for.
     pub(crate) fn pin(&self, txn_id: TxnId) -> SlotIndex {
         SlotIndex(self.claim(txn_id.get().wrapping_add(1)))
     }
@@ -153,17 +169,27 @@ impl Registry {
 
     /// All pinned states, sorted, each once; into `pins`, so that its memory is used again.
     pub(crate) fn pins(&self, pins: &mut Vec<TxnId>) {
-        pins.clear();
-        self.each_pin(|pin| pins.push(pin));
+        loop {
+            let copies = self.copies.load(SeqCst);
+            pins.clear();
+            self.each_pin(|pin| pins.push(pin));
+            if self.copies.load(SeqCst) == copies {
+                break;
+            }
+        }
         pins.sort_unstable();
         pins.dedup();
     }
 
     /// How many readers there are.
     pub(crate) fn readers(&self) -> u64 {
-        let mut readers = 0;
-        self.each_pin(|_| readers += 1);
-        readers
+        loop {
+            let (copies, mut readers) = (self.copies.load(SeqCst), 0);
+            self.each_pin(|_| readers += 1);
+            if self.copies.load(SeqCst) == copies {
+                return readers;
+            }
+        }
     }
 
     fn each_pin(&self, mut visit: impl FnMut(TxnId)) {
@@ -182,7 +208,7 @@ impl Registry {
     fn claim(&self, pin: u64) -> usize {
         let first = LAST_SLOT.with(|last| {
             if last.get() == usize::MAX {
-                last.set(NEXT_FIRST_SLOT.fetch_add(1, Relaxed) % FIRST_CHUNK_SLOTS);
+                last.set(FIRST_SLOTS.draw() % FIRST_CHUNK_SLOTS);
             }
             last.get()
         });

@@ -3,9 +3,10 @@
 //! Taken by the commit stream and by replays; asked by [`super::LogWriter::trim`]. Crash rule 12.
 
 use crate::ids::Lsn;
+use crate::sync::{Mutex, MutexGuard};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 /// Positions that readers hold.

@@ -11,10 +11,11 @@ use crate::error::Result;
 use crate::ids::Lsn;
 use crate::limits::SEGMENT_HEADER_BYTES;
 use crate::sabotage::{self, Switch};
+use crate::sync::Mutex;
 use std::{
     io::IoSlice,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };

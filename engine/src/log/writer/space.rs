@@ -23,8 +23,9 @@ use crate::format::segment::SegmentHeader;
 use crate::ids::{FileUuid, Lsn};
 use crate::limits::SEGMENT_HEADER_BYTES;
 use crate::sabotage::{self, Switch};
+use crate::sync::MutexGuard;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;
 /// A clean close gives preallocated space back when there is more of it than this.

@@ -92,3 +92,30 @@ fn a_state_is_seen_whole_and_is_live_while_it_is_read() {
     let begun: u64 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
     assert!(begun >= 3);
 }
+
+/// A clone that took a slot the scan had passed, and an original that ended before the scan came to
+/// its slot, left the state without a pin in the scan's eyes: its pages were used again.
+#[test]
+fn a_state_that_passes_from_clone_to_clone_is_seen_by_every_scan() {
+    let registry = Arc::new(Registry::new(state(7)));
+    let (_, held) = registry.begin();
+    let stop = Arc::new(AtomicBool::new(false));
+    let passing = {
+        let (registry, stop) = (Arc::clone(&registry), Arc::clone(&stop));
+        std::thread::spawn(move || {
+            let mut held = held;
+            while !stop.load(Relaxed) {
+                let copy = registry.copy(&held);
+                registry.end(&held);
+                held = copy;
+            }
+            registry.end(&held);
+        })
+    };
+    for round in 0..20_000 {
+        assert_eq!(pins(&registry), [7], "scan {round}");
+    }
+    stop.store(true, Relaxed);
+    passing.join().unwrap();
+    assert_eq!(registry.readers(), 0);
+}

@@ -103,3 +103,28 @@ fn under_contention_the_count_inside_is_never_two() {
     }
     assert!(gate.try_enter(), "no grant was lost");
 }
+
+/// `compact` used to make `begin_write` answer `WriteBusy`, which only another writer may.
+#[test]
+fn upkeep_turns_no_writer_away() {
+    let gate = Arc::new(WriterGate::default());
+    gate.enter_for_upkeep();
+    let writer = {
+        let gate = Arc::clone(&gate);
+        std::thread::spawn(move || gate.try_enter())
+    };
+    wait_until(|| gate.waiting() == 1);
+    assert!(!gate.try_enter(), "a writer waits");
+    let upkeep = {
+        let gate = Arc::clone(&gate);
+        std::thread::spawn(move || gate.enter_for_upkeep())
+    };
+    wait_until(|| gate.waiting() == 2);
+    gate.leave();
+    assert!(writer.join().unwrap(), "it waited for the upkeep to end");
+    assert!(!gate.try_enter(), "and is inside");
+    gate.leave();
+    upkeep.join().unwrap();
+    gate.leave();
+    assert!(!gate.is_held());
+}
