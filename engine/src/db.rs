@@ -15,6 +15,8 @@ mod diff;
 mod environment;
 mod judge;
 mod metas;
+#[cfg(all(test, loom))]
+mod model_tests;
 mod open;
 pub mod options;
 mod replay;
@@ -22,7 +24,7 @@ mod salvage;
 mod shared;
 mod space;
 pub mod stats;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 mod time_travel;
 mod verify;

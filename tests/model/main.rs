@@ -1,14 +1,18 @@
 //! Random programs against the real engine and against a list of maps, step by step.
 //!
 //! The model of a database is what it says it is: one sorted map a state. A program is a list of steps
-//! (puts, removals, ranges, commits, aborts, snapshots, checkpoints, reopening, compaction, backups);
+//! (every call of the API: writes and commits of both durabilities, every way to read, past states and
+//! rebuilt ones, diffs, streams, a reader of another handle, checkpoints, reopening with other options,
+//! compaction, backups that are opened and written to, wrong arguments);
 //! after each the engine and the model must say the same. Programs follow from a seed alone; a failure
 //! names seed and step. `NORTHSTAR_MODEL_OPS` sets the number of operations (default 1,000,000 in all).
 
 #![allow(unreachable_pub, reason = "a test binary: its modules share freely")]
 
 mod program;
+mod reading;
 mod session;
+mod stream;
 
 use program::Shape;
 use session::Session;

@@ -1,19 +1,16 @@
 //! One program being run: the engine on one side, a map a state on the other.
 
 use crate::program::{Chance, Shape, Step};
+use crate::reading::{self, Rows, bounds};
 use northstar_engine::{
-    Change, Db, Durability, History, Options, ReadTxn, TxnId, WriteTxn,
+    Change, Db, Durability, Error, Follow, History, LogRetention, Options, Origin, ReadTxn, TxnId,
+    WriteTxn,
     db::options::Tuning,
     disk::{ManualClock, MemoryStorage, SeededEntropy},
+    limits::KEY_BYTES_MAX,
     log::LogConfig,
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::Bound,
-    sync::Arc,
-};
-
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+use std::{collections::VecDeque, ops::Bound, sync::Arc, time::Duration};
 
 /// Most snapshots open at once.
 const SNAPSHOTS_MAX: usize = 6;
@@ -21,16 +18,24 @@ const SNAPSHOTS_MAX: usize = 6;
 const FULL_ROWS_MAX: usize = 3000;
 
 pub struct Session<'a> {
-    shape: &'a Shape,
+    pub shape: &'a Shape,
     seed: u64,
     step: u64,
-    chance: Chance,
+    pub chance: Chance,
     storage: MemoryStorage,
     entropy: Arc<SeededEntropy>,
     db: Option<Db>,
     /// One map a state, from genesis on; shared, because most states differ little.
-    states: Vec<Arc<Rows>>,
+    pub states: Vec<Arc<Rows>>,
     snapshots: VecDeque<(ReadTxn, Arc<Rows>)>,
+    /// A handle that only reads, opened beside the writer, and the state it sees.
+    beside: Option<(Db, u64)>,
+    /// The state whose commit is the next one it gives.
+    pub follow: Option<(Follow, u64)>,
+    /// Past states the history was told to keep, and how many of them there are at least.
+    history: History,
+    kept: u64,
+    cache_bytes: usize,
     operations: u64,
 }
 
@@ -47,9 +52,14 @@ impl<'a> Session<'a> {
             db: None,
             states: vec![Arc::default()],
             snapshots: VecDeque::new(),
+            beside: None,
+            follow: None,
+            history: shape.history,
+            kept: 0,
+            cache_bytes: shape.cache_bytes,
             operations: 0,
         };
-        session.open();
+        session.open(Some(shape.history));
         for _ in 0..shape.steps {
             session.step += 1;
             let step = Step::draw(&mut session.chance);
@@ -59,38 +69,56 @@ impl<'a> Session<'a> {
         session.operations
     }
 
-    fn place(&self) -> String {
+    pub fn place(&self) -> String {
         format!("{} seed {} step {}", self.shape.name, self.seed, self.step)
     }
 
-    fn open(&mut self) {
+    fn options(&self) -> Options {
         let shape = self.shape;
-        let options = Options::new()
-            .background(false)
-            .cache_bytes(shape.cache_bytes)
-            .history(shape.history)
-            .log_retention(shape.log_retention)
-            .tuning(Tuning {
-                cells_max: shape.cells_max,
-                log: LogConfig {
-                    segment_bytes_min: shape.segment_bytes,
-                    segment_bytes_max: shape.segment_bytes * 8,
-                    prepare_bytes: shape.segment_bytes,
-                    ..LogConfig::default()
-                },
-                ..Tuning::default()
-            });
-        let opened = options.open_on(
+        Options::new().background(false).cache_bytes(self.cache_bytes).tuning(Tuning {
+            cells_max: shape.cells_max,
+            log: LogConfig {
+                segment_bytes_min: shape.segment_bytes,
+                segment_bytes_max: shape.segment_bytes * 8,
+                prepare_bytes: shape.segment_bytes,
+                ..LogConfig::default()
+            },
+            ..Tuning::default()
+        })
+    }
+
+    fn open_with(&self, options: Options, path: &str) -> Result<Db, Error> {
+        options.open_on(
             Arc::new(self.storage.clone()),
             Arc::clone(&self.entropy) as _,
             Arc::new(ManualClock::new()),
-            "/d/model.ns",
-        );
+            path,
+        )
+    }
+
+    /// Opens for writing. Without a history the file's own setting holds.
+    fn open(&mut self, history: Option<History>) {
+        let mut options = self.options();
+        if self.step == 0 {
+            options = options.log_retention(self.shape.log_retention);
+        }
+        if let Some(history) = history {
+            options = options.history(history);
+            self.history = history;
+            self.kept = self.kept.min(limit(history));
+        }
+        let opened = self.open_with(options, "/d/model.ns");
         self.db = Some(opened.unwrap_or_else(|error| panic!("{}: open: {error}", self.place())));
         self.check_latest();
     }
 
-    fn db(&self) -> &Db {
+    /// A commit made a state.
+    fn push(&mut self, rows: Arc<Rows>) {
+        self.states.push(rows);
+        self.kept = (self.kept + 1).min(limit(self.history));
+    }
+
+    pub fn db(&self) -> &Db {
         self.db.as_ref().expect("open between steps")
     }
 
@@ -98,7 +126,7 @@ impl<'a> Session<'a> {
         self.states.last().expect("genesis")
     }
 
-    fn latest_id(&self) -> u64 {
+    pub fn latest_id(&self) -> u64 {
         self.states.len() as u64 - 1
     }
 
@@ -133,23 +161,24 @@ impl<'a> Session<'a> {
             Step::Checkpoint => self.db().checkpoint().unwrap(),
             Step::CheckpointBesideWriter => self.checkpoint_beside_writer(),
             Step::Reopen => {
-                self.snapshots.clear();
-                let db = self.db.take().expect("open between steps");
-                db.close().unwrap_or_else(|error| panic!("{}: close: {error}", self.place()));
-                self.open();
+                self.close();
+                self.open(None);
             }
+            Step::OtherOptions => self.reopen_with_other_options(),
             Step::Drop => {
                 let mut w = self.db().begin_write().unwrap();
                 w.put(b"lost", b"with its transaction").unwrap();
                 self.snapshots.clear();
+                self.follow = None;
                 self.db = None;
                 drop(w);
-                self.open();
+                self.open(None);
             }
             Step::Compact => {
                 self.db().compact().unwrap_or_else(|e| panic!("{}: compact: {e}", self.place()));
                 let id = self.db().begin_read().unwrap().txn_id().get();
                 while self.latest_id() < id {
+                    // Not through `push`: relocations do not count in the history.
                     self.states.push(Arc::clone(self.latest()));
                 }
                 self.check_latest();
@@ -157,20 +186,55 @@ impl<'a> Session<'a> {
             Step::Verify => self.verify(self.db()),
             Step::Diff => self.diff(),
             Step::Backup => self.backup(),
+            Step::Read => self.read(),
+            Step::Stream => self.check_stretch(),
+            Step::Follow => self.follow(),
+            Step::History => self.check_history(),
+            Step::BesideOpen => self.open_beside(),
+            Step::BesideClose => self.close_beside(),
+            Step::Refused => self.try_what_is_refused(),
         }
+    }
+
+    fn close(&mut self) {
+        self.snapshots.clear();
+        self.follow = None;
+        let db = self.db.take().expect("open between steps");
+        db.close().unwrap_or_else(|error| panic!("{}: close: {error}", self.place()));
+    }
+
+    /// Another history and another cache. A smaller window lets go at once, a larger one grows again.
+    fn reopen_with_other_options(&mut self) {
+        self.close();
+        self.cache_bytes = [self.shape.cache_bytes, 0, 8 << 20][self.chance.below(3) as usize];
+        let history = match self.shape.history {
+            History::All => History::All,
+            History::Last(n) => History::Last(self.chance.below(2 * n + 2)),
+        };
+        self.open(Some(history));
     }
 
     /// One write transaction; `None` gives it up.
     fn write(&mut self, durability: Option<Durability>) {
         let place = self.place();
-        let mut w = self.db().begin_write().unwrap();
+        let patient = self.chance.below(2) == 0;
+        let begun = if patient {
+            self.db().begin_write_timeout(Duration::from_secs(60))
+        } else {
+            self.db().begin_write()
+        };
+        let mut w = begun.unwrap();
+        assert_eq!(w.txn_id().get(), self.latest_id() + 1, "{place}");
         let mut rows = Rows::clone(self.latest());
         let changed = self.change(&mut w, &mut rows);
+        if self.chance.below(4) == 0 {
+            reading::check(&w, &rows, self.shape, &mut self.chance, &place);
+        }
         match durability {
             Some(durability) => {
                 let id = w.commit_with(durability).unwrap_or_else(|e| panic!("{place}: {e}"));
                 if changed {
-                    self.states.push(Arc::new(rows));
+                    self.push(Arc::new(rows));
                 }
                 assert_eq!(id.get(), self.latest_id(), "{place}: ids rise by one");
             }
@@ -219,8 +283,8 @@ impl<'a> Session<'a> {
                     assert_eq!(popped, rows.pop_last(), "{place}: pop_last");
                     changed |= popped.is_some();
                 }
-                _ if operations < 200 => changed |= Self::retain(w, rows, &key, &place),
-                _ => {}
+                _ if operations < 200 => changed |= self.retain(w, rows),
+                _ => reading::check(w, rows, self.shape, &mut self.chance, &place),
             }
             assert_eq!(w.len(), rows.len() as u64, "{place}: len");
         }
@@ -252,18 +316,16 @@ impl<'a> Session<'a> {
         gone > 0
     }
 
-    fn retain(w: &mut WriteTxn, rows: &mut Rows, key: &[u8], place: &str) -> bool {
-        let keep = |_: &[u8], value: &[u8]| !value.len().is_multiple_of(5);
-        let kept = w.retain(key.to_vec().., keep).unwrap();
-        let before = rows.len();
-        let mut model_kept = 0;
-        rows.retain(|other, value| {
-            let stays = other.as_slice() < key || keep(other, value);
-            model_kept += u64::from(stays && other.as_slice() >= key);
-            stays
-        });
-        assert_eq!(kept, model_kept, "{place}: retain");
-        rows.len() < before
+    fn retain(&mut self, w: &mut WriteTxn, rows: &mut Rows) -> bool {
+        let bounds = bounds(self.shape, &mut self.chance);
+        let keep = |key: &[u8], value: &[u8]| !(value.len() + key.len()).is_multiple_of(5);
+        let kept = w.retain(bounds.clone(), keep).unwrap();
+        let inside = rows.range(bounds).map(|(key, value)| (key.clone(), keep(key, value)));
+        let inside: Vec<(Vec<u8>, bool)> = inside.collect();
+        let doomed = inside.iter().filter(|(_, stays)| !stays);
+        let gone = doomed.map(|(key, _)| rows.remove(key)).count();
+        assert_eq!(kept, (inside.len() - gone) as u64, "{}: retain", self.place());
+        gone > 0
     }
 
     /// A checkpoint while a transaction is open: it must not see it.
@@ -275,26 +337,38 @@ impl<'a> Session<'a> {
         changed |= self.change(&mut w, &mut rows);
         let id = w.commit().unwrap();
         if changed {
-            self.states.push(Arc::new(rows));
+            self.push(Arc::new(rows));
         }
         assert_eq!(id.get(), self.latest_id(), "{}", self.place());
         self.check_latest();
     }
 
-    fn kept(&self) -> u64 {
-        match self.shape.history {
-            History::Last(n) => n,
-            History::All => u64::MAX,
-        }
-    }
-
+    /// A state that the history keeps, now and then any: then it may be rebuilt, or be gone.
     fn begin_past(&mut self) {
         let latest = self.latest_id();
-        let back = self.chance.below(self.kept().min(latest).saturating_add(1));
+        let any = self.chance.below(4) == 0;
+        let back = self.chance.below(if any { latest + 1 } else { self.kept + 1 });
         let id = latest - back;
-        let past = self.db().begin_read_at(TxnId::new(id));
-        let past = past.unwrap_or_else(|e| panic!("{}: state {id}: {e}", self.place()));
+        let past = match self.db().begin_read_at(TxnId::new(id)) {
+            Ok(past) => past,
+            Err(Error::SnapshotNotFound { requested, oldest, latest: newest }) if any => {
+                let whole = self.shape.log_retention == LogRetention::All;
+                assert!(!whole && back > self.kept, "{}: state {id} is gone", self.place());
+                assert_eq!((requested.get(), newest.get()), (id, latest), "{}", self.place());
+                assert!(oldest.get() > id, "{}: {id} is not there, {oldest} is", self.place());
+                return;
+            }
+            Err(error) => panic!("{}: state {id}: {error}", self.place()),
+        };
         assert_eq!(past.txn_id().get(), id);
+        let exact = self
+            .db()
+            .history()
+            .unwrap()
+            .iter()
+            .any(|entry| entry.txn_id.get() == id && entry.origin == Origin::Exact);
+        let origin = if exact { Origin::Exact } else { Origin::Replayed };
+        assert_eq!(past.origin(), origin, "{}: state {id}", self.place());
         let rows = Arc::clone(&self.states[id as usize]);
         self.check(&past, &rows);
         if self.snapshots.len() < SNAPSHOTS_MAX {
@@ -304,7 +378,7 @@ impl<'a> Session<'a> {
 
     fn diff(&mut self) {
         let latest = self.latest_id();
-        let back = self.chance.below(self.kept().min(latest).saturating_add(1));
+        let back = self.chance.below(self.kept + 1);
         let (from, to) = (latest - back, latest);
         let (from, to) = if self.chance.below(2) == 0 { (from, to) } else { (to, from) };
         let changes = self.db().diff(TxnId::new(from), TxnId::new(to)).unwrap();
@@ -341,7 +415,121 @@ impl<'a> Session<'a> {
         assert_eq!(copy.begin_read().unwrap().txn_id().get(), self.latest_id());
         self.check(&copy.begin_read().unwrap(), &Arc::clone(self.latest()));
         drop(copy);
-        northstar_engine::disk::Storage::unlink(&self.storage, path.as_ref()).unwrap();
+        // The copy is a database of its own: it goes on where its source was.
+        let copy = self.open_with(self.options(), &path);
+        let copy = copy.unwrap_or_else(|e| panic!("{}: backup opens to write: {e}", self.place()));
+        let mut w = copy.begin_write().unwrap();
+        w.put(b"of the copy", b"alone").unwrap();
+        assert_eq!(w.commit().unwrap().get(), self.latest_id() + 1, "{}", self.place());
+        assert!(copy.verify().unwrap().problems.is_empty(), "{}: of the copy", self.place());
+        copy.close().unwrap();
+        for file in [path.clone(), path + ".log"] {
+            northstar_engine::disk::Storage::unlink(&self.storage, file.as_ref()).unwrap();
+        }
+    }
+
+    /// Reads the latest state, or an old one, in every way.
+    fn read(&mut self) {
+        let (snapshot, rows) = match self.snapshots.back() {
+            Some((snapshot, rows)) if self.chance.below(2) == 0 => {
+                (snapshot.clone(), Arc::clone(rows))
+            }
+            _ => (self.db().begin_read().unwrap(), Arc::clone(self.latest())),
+        };
+        let place = self.place();
+        for _ in 0..4 {
+            reading::check(&snapshot, &rows, self.shape, &mut self.chance, &place);
+        }
+    }
+
+    /// Every state that is listed opens, with as many rows as it says, and the kept ones are listed.
+    fn check_history(&mut self) {
+        let (place, latest) = (self.place(), self.latest_id());
+        let listed = self.db().history().unwrap();
+        let ids: Vec<u64> = listed.iter().map(|entry| entry.txn_id.get()).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b), "{place}: {ids:?}");
+        assert_eq!(ids.last(), Some(&latest), "{place}");
+        for id in latest - self.kept..=latest {
+            assert!(ids.contains(&id), "{place}: {id} of {ids:?}");
+        }
+        for entry in &listed {
+            let rows = self.states[entry.txn_id.get() as usize].len() as u64;
+            assert_eq!(entry.key_count, rows, "{place}: rows of {}", entry.txn_id);
+        }
+        let some = &listed[self.chance.below(listed.len() as u64) as usize];
+        let opened = self.db().begin_read_at(some.txn_id);
+        let opened = opened.unwrap_or_else(|e| panic!("{place}: listed, and not there: {e}"));
+        assert_eq!((opened.origin(), opened.len()), (some.origin, some.key_count), "{place}");
+    }
+
+    /// Opens the database a second time, to read beside the writer (rules 22 and 23).
+    fn open_beside(&mut self) {
+        self.close_beside();
+        let options = self.options().read_only(true);
+        let db = self.open_with(options, "/d/model.ns");
+        let db = db.unwrap_or_else(|e| panic!("{}: read-only: {e}", self.place()));
+        let id = db.begin_read().unwrap().txn_id().get();
+        let stored = self.db().stats().checkpoint_txn;
+        assert!(
+            (stored..=self.latest_id()).contains(&id),
+            "{}: sees {id}, behind the checkpoint at {stored}",
+            self.place()
+        );
+        for refused in [
+            db.begin_write().map(WriteTxn::abort),
+            db.checkpoint(),
+            db.sync(),
+            db.compact().map(drop),
+        ] {
+            assert!(matches!(refused, Err(Error::ReadOnly)), "{}: {refused:?}", self.place());
+        }
+        self.beside = Some((db, id));
+    }
+
+    /// Whatever the writer did meanwhile, it still sees the state it opened with.
+    fn close_beside(&mut self) {
+        let Some((db, id)) = self.beside.take() else { return };
+        let rows = Arc::clone(&self.states[id as usize]);
+        let r = db.begin_read().unwrap();
+        assert_eq!(r.txn_id().get(), id, "{}", self.place());
+        self.check(&r, &rows);
+        drop(r);
+        let report = db.verify().unwrap();
+        assert!(report.problems.is_empty(), "{}: beside: {:#?}", self.place(), report.problems);
+        db.close().unwrap();
+    }
+
+    /// What the contract refuses is refused with its error, and changes nothing.
+    fn try_what_is_refused(&mut self) {
+        let place = self.place();
+        let mut w = self.db().begin_write().unwrap();
+        let busy = [self.db().begin_write(), self.db().begin_write_timeout(Duration::ZERO)];
+        for second in busy {
+            assert!(matches!(second, Err(Error::WriteBusy)), "{place}: {second:?}");
+        }
+        assert!(matches!(self.db().clone().close(), Err(Error::Busy)), "{place}: a writer lives");
+        let long = vec![7; KEY_BYTES_MAX + 1];
+        assert!(matches!(w.put(&long, b""), Err(Error::KeyTooLarge { .. })), "{place}");
+        assert!(matches!(w.del(&long), Err(Error::KeyTooLarge { .. })), "{place}");
+        assert!(w.get(&long).unwrap().is_none(), "{place}");
+        let backwards = || b"b".as_slice()..b"a".as_slice();
+        let invalid = [
+            w.del_range(backwards()).map(drop),
+            w.retain(backwards(), |_, _| true).map(drop),
+            w.range(backwards()).map(drop),
+            self.db().begin_read().unwrap().range(backwards()).map(drop),
+        ];
+        for refused in invalid {
+            assert!(matches!(refused, Err(Error::InvalidArgument(_))), "{place}: {refused:?}");
+        }
+        assert_eq!(w.commit().unwrap().get(), self.latest_id(), "{place}: nothing was done");
+        let future = TxnId::new(self.latest_id() + 1);
+        let future = self.db().begin_read_at(future);
+        assert!(matches!(future, Err(Error::SnapshotNotFound { .. })), "{place}");
+        let reader = self.db().begin_read().unwrap();
+        assert!(matches!(self.db().clone().close(), Err(Error::Busy)), "{place}: a reader lives");
+        drop(reader);
+        self.check_latest();
     }
 
     fn verify(&self, db: &Db) {
@@ -410,8 +598,9 @@ impl<'a> Session<'a> {
         while let Some((snapshot, rows)) = self.snapshots.pop_front() {
             self.check(&snapshot, &rows);
         }
+        self.close_beside();
         let latest = self.latest_id();
-        for id in latest.saturating_sub(self.kept().min(60))..=latest {
+        for id in latest - self.kept.min(60)..=latest {
             let past = self.db().begin_read_at(TxnId::new(id)).unwrap();
             self.check(&past, &Arc::clone(&self.states[id as usize]));
         }
@@ -422,42 +611,12 @@ impl<'a> Session<'a> {
         self.verify(self.db());
         self.check_stream();
     }
+}
 
-    /// What the log still has leads from state to state.
-    fn check_stream(&self) {
-        let latest = self.latest_id();
-        let whole = self.shape.log_retention == northstar_engine::LogRetention::All;
-        let first = if whole { 1 } else { latest };
-        let Ok(commits) = self.db().commits(TxnId::new(first)..) else {
-            assert!(!whole, "{}: the whole log is kept", self.place());
-            return;
-        };
-        let mut rows = Rows::clone(&self.states[(first.max(1) - 1) as usize]);
-        let mut next = first;
-        for commit in commits {
-            let commit = match commit {
-                Ok(commit) => commit,
-                Err(northstar_engine::Error::SnapshotNotFound { .. }) if !whole => return,
-                Err(error) => panic!("{}: commits: {error}", self.place()),
-            };
-            assert_eq!(commit.txn_id.get(), next, "{}: stream", self.place());
-            for op in commit.ops {
-                use northstar_engine::CommitOp::{Del, DelRange, Put};
-                match op {
-                    Put { key, value } => drop(rows.insert(key, value)),
-                    Del { key } => drop(rows.remove(&key)),
-                    DelRange { start, end, count } => {
-                        let before = rows.len();
-                        rows.retain(|key, _| {
-                            *key < start || end.as_ref().is_some_and(|end| key >= end)
-                        });
-                        assert_eq!((before - rows.len()) as u64, count, "{}", self.place());
-                    }
-                }
-            }
-            assert!(rows == *self.states[next as usize], "{}: state {next}", self.place());
-            next += 1;
-        }
-        assert!(latest == 0 || next == latest + 1, "{}: the stream is whole", self.place());
+/// How many past states that is.
+fn limit(history: History) -> u64 {
+    match history {
+        History::Last(n) => n,
+        History::All => u64::MAX,
     }
 }

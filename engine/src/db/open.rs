@@ -203,6 +203,7 @@ fn open_to_write(options: Options, environment: Environment, path: &Path) -> Res
         retention,
         next_run: 0,
         let_go: false,
+        let_go: false,
     };
     let background = options.background;
     let parts =
@@ -353,6 +354,7 @@ fn read_beside(
         history_limit: meta.history_last,
         retention: LogRetention::from_meta(&meta),
         next_run: 0,
+        let_go: false,
         let_go: false,
     };
     let parts = Parts {
