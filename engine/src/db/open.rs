@@ -203,7 +203,6 @@ fn open_to_write(options: Options, environment: Environment, path: &Path) -> Res
         retention,
         next_run: 0,
         let_go: false,
-        let_go: false,
     };
     let background = options.background;
     let parts =
@@ -354,7 +353,6 @@ fn read_beside(
         history_limit: meta.history_last,
         retention: LogRetention::from_meta(&meta),
         next_run: 0,
-        let_go: false,
         let_go: false,
     };
     let parts = Parts {

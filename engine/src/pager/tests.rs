@@ -14,7 +14,7 @@ type Act = Box<dyn FnOnce() + Send>;
 /// A file in which something happens behind a look at its length.
 struct Meddled {
     file: Arc<dyn File>,
-    behind_len: std::sync::Mutex<Option<Act>>,
+    behind_len: Mutex<Option<Act>>,
 }
 
 impl std::fmt::Debug for Meddled {
@@ -69,7 +69,7 @@ fn a_checkpoint_reserves_pages_while_a_large_transaction_spills() {
     let storage = MemoryStorage::new();
     let file = storage.open(Path::new("t.ns"), OpenMode::CreateNew).unwrap();
     file.set_len(2 * PAGE_BYTES as u64).unwrap();
-    let meddled = Arc::new(Meddled { file, behind_len: std::sync::Mutex::default() });
+    let meddled = Arc::new(Meddled { file, behind_len: Mutex::default() });
     let pager = Pager::new(Config {
         file: Arc::clone(&meddled) as Arc<dyn File>,
         uuid: FileUuid([3; 16]),
