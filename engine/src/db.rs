@@ -172,7 +172,8 @@ impl Db {
         Follow::open(&self.handle, &self.shared, from, patience)
     }
 
-    /// The openable states, oldest first, the latest included.
+    /// The states that have pages of their own, oldest first, the latest included. The log may rebuild
+    /// others: [`Self::begin_read_at`] tries, and to list them the whole log has to be read.
     ///
     /// # Errors
     /// `InvalidArgument` once the database is closed.

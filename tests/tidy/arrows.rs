@@ -26,6 +26,7 @@ const ENGINE: Layers = Layers {
         ("key", &[]),
         ("printable", &[]),
         ("sabotage", &[]),
+        ("sync", &[]),
         ("format", &[]),
         ("disk", &[]),
         ("sim", &["disk", "format"]),
@@ -38,7 +39,7 @@ const ENGINE: Layers = Layers {
         ("cartridge", &["format", "disk", "log", "txn", "db"]),
         ("queue", &["db", "txn", "cartridge", "format"]),
     ],
-    everyone: &["error", "ids", "key", "limits", "printable", "sabotage"],
+    everyone: &["error", "ids", "key", "limits", "printable", "sabotage", "sync"],
     reexported: &[
         ("Corrupt", "error"),
         ("Error", "error"),
