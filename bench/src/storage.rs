@@ -254,6 +254,10 @@ impl File for CountingFile {
         self.inner.set_len(bytes)
     }
 
+    fn allocate(&self, from: u64, to: u64) -> Result<bool> {
+        self.inner.allocate(from, to)
+    }
+
     fn sync(&self, kind: SyncKind) -> Result<()> {
         let number = self.seen.fetch_add(1, Relaxed) + 1;
         let hits = |every: u64| every != 0 && number.is_multiple_of(every);

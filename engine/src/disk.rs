@@ -101,6 +101,12 @@ pub trait File: Send + Sync + fmt::Debug {
     }
     /// Cuts or extends the file; new bytes are zero.
     fn set_len(&self, bytes: u64) -> Result<()>;
+    /// Takes space for the bytes from `from`, the file's end or beyond it, up to `to`, without writing
+    /// them: the file is longer then, and they are zero. `false` when this file cannot: nothing has
+    /// changed, and the caller writes zeros.
+    fn allocate(&self, _from: u64, _to: u64) -> Result<bool> {
+        Ok(false)
+    }
     /// Makes every write that has returned durable. A failure is final: never retry it.
     fn sync(&self, kind: SyncKind) -> Result<()>;
     /// Tries to lock; `false` when another open file holds a conflicting lock. Vanishes with the file.
@@ -113,6 +119,18 @@ pub trait File: Send + Sync + fmt::Debug {
     fn identity(&self) -> Result<(u64, u64)>;
     /// Whether the path still names this file.
     fn still_named(&self) -> Result<bool>;
+}
+
+/// A number that is another one in a forked child than in its parent.
+pub(crate) fn fork_count() -> u32 {
+    #[cfg(unix)]
+    {
+        os::fork_count()
+    }
+    #[cfg(not(unix))]
+    {
+        0
+    }
 }
 
 /// What draws random numbers: file identities, generations, nonces. Seeded in simulations.

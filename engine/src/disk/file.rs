@@ -175,6 +175,18 @@ impl File for RealFile {
         self.file.set_len(bytes).map_err(self.fail("resize"))
     }
 
+    fn allocate(&self, from: u64, to: u64) -> Result<bool> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            super::os::allocate(&self.file, from, to).map_err(self.fail("allocate"))
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        {
+            let _ = (from, to);
+            Ok(false)
+        }
+    }
+
     fn sync(&self, kind: SyncKind) -> Result<()> {
         // `std` issues fdatasync and fsync, and F_FULLFSYNC for both where there is one.
         match kind {

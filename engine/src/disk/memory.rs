@@ -255,6 +255,10 @@ impl File for MemoryFile {
         self.change("resize", |content| content.resize(end, 0))
     }
 
+    fn allocate(&self, _from: u64, to: u64) -> Result<bool> {
+        self.set_len(to).map(|()| true)
+    }
+
     fn sync(&self, _kind: SyncKind) -> Result<()> {
         Ok(())
     }

@@ -10,7 +10,37 @@ pub(super) use unix::*;
 
 #[cfg(unix)]
 mod unix {
-    use std::{fs::File, io, os::fd::AsRawFd, path::Path};
+    use std::{
+        fs::File,
+        io,
+        os::fd::AsRawFd,
+        path::Path,
+        sync::{
+            Once,
+            atomic::{AtomicU32, Ordering},
+        },
+    };
+
+    /// How many forks lie between the process that opened its first database and this one.
+    ///
+    /// A counter that `fork` itself advances in the child: asking costs a load, where asking for the
+    /// process id is a system call.
+    pub(in crate::disk) fn fork_count() -> u32 {
+        static FORKS: AtomicU32 = AtomicU32::new(0);
+        static REGISTERED: Once = Once::new();
+        extern "C" fn forked() {
+            FORKS.fetch_add(1, Ordering::Relaxed);
+        }
+        REGISTERED.call_once(|| {
+            #[cfg(not(miri))]
+            {
+                // SAFETY: the handler lives as long as the program and only adds to an atomic.
+                let refused = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+                assert_eq!(refused, 0, "memory for a handler of forks");
+            }
+        });
+        FORKS.load(Ordering::Relaxed)
+    }
 
     /// Slices that one `pwritev` takes (POSIX allows 1024 on every system we know).
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -44,6 +74,26 @@ mod unix {
         use std::os::unix::fs::FileExt;
         let first = slices.iter().find(|slice| !slice.is_empty());
         first.map_or(Ok(0), |slice| file.write_at(slice, offset))
+    }
+
+    /// Takes space for the bytes `from..to` behind the end; `false` where the file system cannot.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(in crate::disk) fn allocate(file: &File, from: u64, to: u64) -> io::Result<bool> {
+        let too_large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
+        let start = libc::off_t::try_from(from).map_err(too_large)?;
+        let bytes = libc::off_t::try_from(to.saturating_sub(from)).map_err(too_large)?;
+        loop {
+            // SAFETY: a call on an open descriptor that takes numbers only.
+            if unsafe { libc::fallocate(file.as_raw_fd(), 0, start, bytes) } == 0 {
+                return Ok(true);
+            }
+            let error = io::Error::last_os_error();
+            match error.raw_os_error() {
+                Some(libc::EINTR) => {}
+                Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL) => return Ok(false),
+                _ => return Err(error),
+            }
+        }
     }
 
     /// Renames without replacing. `Unsupported` where the system or the file system cannot.
@@ -198,5 +248,25 @@ mod unix {
             return Ok(None);
         }
         Ok(Some((lock.l_start, lock.l_len)))
+    }
+}
+
+#[cfg(all(test, unix, not(miri)))]
+mod tests {
+    #[test]
+    fn a_forked_child_counts_one_fork_more() {
+        let before = super::fork_count();
+        // SAFETY: the child calls nothing but a load and `_exit`, both safe after a fork.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let told = super::fork_count() == before + 1;
+            // SAFETY: ends the child without running anything of the parent's.
+            unsafe { libc::_exit(if told { 0 } else { 1 }) };
+        }
+        let mut status = -1;
+        // SAFETY: waits for the child just made; fills one integer.
+        let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!((waited, status), (child, 0), "the child sees another number");
+        assert_eq!(super::fork_count(), before, "the parent sees the old one");
     }
 }

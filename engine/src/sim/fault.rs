@@ -365,6 +365,10 @@ impl File for FaultFile {
         self.whole(Call::SetLen, "resize", || self.inner.set_len(bytes))
     }
 
+    fn allocate(&self, from: u64, to: u64) -> Result<bool> {
+        self.whole(Call::SetLen, "resize", || self.inner.allocate(from, to))
+    }
+
     fn sync(&self, kind: SyncKind) -> Result<()> {
         self.whole(Call::Sync, "sync", || self.inner.sync(kind))
     }

@@ -6,7 +6,7 @@
 //! Locks, in the order they may be taken: the writer gate, then [`Core::pipeline`], then the pager's
 //! and the log's own. Readers take none of them. Cost of a live handle: one `Arc`.
 
-use crate::disk::Clock;
+use crate::disk::{self, Clock};
 use crate::error::{Error, Result};
 use crate::log::LogWriter;
 use crate::pager::Pager;
@@ -41,8 +41,8 @@ pub(crate) struct Core {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     /// Called when a commit has something for the background thread to do.
     pub(crate) wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
-    /// The process that opened it: a forked child must not write (its parent does).
-    process: AtomicU32,
+    /// The fork count at opening: a forked child must not write (its parent does).
+    forks: AtomicU32,
     poisoned: AtomicBool,
     closed: AtomicBool,
 }
@@ -88,7 +88,7 @@ impl Core {
             counters: Counters::default(),
             observer: parts.observer,
             wake: OnceLock::new(),
-            process: AtomicU32::new(std::process::id()),
+            forks: AtomicU32::new(disk::fork_count()),
             poisoned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         }
@@ -151,13 +151,13 @@ impl Core {
 
     /// Whether this is a child of the process that opened the database.
     pub(crate) fn is_forked(&self) -> bool {
-        std::process::id() != self.process.load(Ordering::Relaxed)
+        disk::fork_count() != self.forks.load(Ordering::Relaxed)
     }
 
     /// Makes this process look like a child of the one that opened the database.
     #[cfg(test)]
     pub(crate) fn pretend_to_be_forked(&self) {
-        self.process.store(0, Ordering::Relaxed);
+        self.forks.store(u32::MAX, Ordering::Relaxed);
     }
 
     /// Whether a write or sync has failed.
