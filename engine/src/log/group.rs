@@ -95,13 +95,15 @@ impl Group {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a record that ends at `end`; leaves `record` empty. Records come in order.
+    /// Queues a record that ends at `end`; leaves `record` empty, with memory to use again. Records
+    /// come in order.
     pub(super) fn push(&self, record: &mut Vec<u8>, end: Lsn) {
         let mut state = self.lock();
         debug_assert_eq!(state.end.get() + record.len() as u64, end.get(), "a gap in the log");
         state.end = end;
         if record.len() >= MOVE_BYTES {
-            state.queue.push(std::mem::take(record));
+            let spare = std::mem::take(&mut state.spare);
+            state.queue.push(std::mem::replace(record, spare));
             return;
         }
         let fits = |chunk: &Vec<u8>| chunk.len() + record.len() <= CHUNK_BYTES;
@@ -247,6 +249,10 @@ impl<'a> Lead<'a> {
         {
             chunk.clear();
             state.spare = chunk;
+        }
+        if state.queue.capacity() == 0 {
+            queue.clear();
+            state.queue = queue;
         }
         Ok(state)
     }

@@ -122,6 +122,10 @@ pub struct LogWriter {
     next: Mutex<Option<PreparedSegment>>,
     /// End of the preallocated space of the active segment.
     prepared: AtomicU64,
+    /// Bytes of the record that space was reserved for last.
+    last_reserved: AtomicU64,
+    /// Memory of a finished transaction's record, for the next one.
+    record_buffer: Mutex<Vec<u8>>,
     group: Group,
     port: Port,
     pins: Arc<Pins>,
@@ -230,12 +234,16 @@ impl LogWriter {
             config,
             group: Group::new(appender.at),
             prepared: AtomicU64::new(space.prepared_lsn().get()),
+            last_reserved: AtomicU64::new(0),
+            record_buffer: Mutex::default(),
             port: Port {
                 current: Mutex::new((file, header.start_lsn)),
                 hook: OnceLock::new(),
                 counters,
                 grown: AtomicU64::new(0),
                 grown_synced: AtomicU64::new(0),
+                durable: AtomicU64::new(appender.at.get()),
+                synced_at_once: AtomicU64::new(0),
             },
             appender: Mutex::new(appender),
             space: Mutex::new(space),
@@ -269,9 +277,23 @@ impl LogWriter {
     pub fn reserve(&self, bytes: u64) -> Result<()> {
         let mut appender = self.appender();
         self.check_sound()?;
+        self.last_reserved.store(bytes, Ordering::Relaxed);
         self.make_room(&mut appender, bytes)?;
         appender.reserved = bytes;
         Ok(())
+    }
+
+    /// Memory to build a record in.
+    pub(super) fn take_record_buffer(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.record_buffer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps the memory of a record for the next one, unless a single value made it large.
+    pub(super) fn keep_record_buffer(&self, buffer: Vec<u8>) {
+        if buffer.capacity() <= 2 * self.config.payload_bytes_max {
+            let mut kept = self.record_buffer.lock().unwrap_or_else(PoisonError::into_inner);
+            *kept = buffer;
+        }
     }
 
     /// The sizes it works with.

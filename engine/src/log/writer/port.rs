@@ -28,17 +28,22 @@ pub(super) struct Port {
     /// How often the file has grown, and how many of these a full sync has covered.
     pub(super) grown: AtomicU64,
     pub(super) grown_synced: AtomicU64,
+    /// What was announced durable last, and how many bytes that sync made so.
+    pub(super) durable: AtomicU64,
+    pub(super) synced_at_once: AtomicU64,
 }
 
 impl Device for Port {
     fn write(&self, at: Lsn, chunks: &[Vec<u8>]) -> Result<()> {
         let (file, start) = self.current();
         let offset = SEGMENT_HEADER_BYTES as u64 + (at.get() - start.get());
-        let slices: Vec<IoSlice<'_>> = chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
         self.counters.wrote(chunks.iter().map(|chunk| chunk.len() as u64).sum());
         match chunks {
             [one] => file.write_at(one, offset),
-            _ => file.write_vectored_at(&slices, offset),
+            _ => {
+                let slices: Vec<_> = chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
+                file.write_vectored_at(&slices, offset)
+            }
         }
     }
 
@@ -55,6 +60,11 @@ impl Device for Port {
     }
 
     fn announce(&self, progress: Progress) {
+        let durable = progress.durable.get();
+        let before = self.durable.swap(durable, Ordering::Relaxed);
+        if durable > before {
+            self.synced_at_once.store(durable - before, Ordering::Relaxed);
+        }
         if let Some(hook) = self.hook.get() {
             hook(progress);
         }
