@@ -277,13 +277,22 @@ impl Pager {
     /// Gives a retired run back: its ids are free, its frames are dropped, written or not. The
     /// caller has decided that no live root needs it (crash rule 10).
     pub fn release(&self, run: Run) {
-        if locked(&self.on_the_way).put_off(run) {
-            return;
+        self.release_all([run].into_iter());
+    }
+
+    /// The same for many runs, at the cost of three locks in all.
+    pub fn release_all(&self, runs: impl Iterator<Item = Run> + Clone) {
+        // Held until the pages are out of memory: none of them goes on its way meanwhile.
+        let mut on_the_way = locked(&self.on_the_way);
+        let here = |on_the_way: &write_back::OnTheWay, run: &Run| !on_the_way.holds(*run);
+        let released = runs.clone().filter(|run| here(&on_the_way, run));
+        self.pool.forget_all(released.flat_map(Run::pages));
+        let mut allocator = self.allocator();
+        for run in runs {
+            if !on_the_way.put_off(run) {
+                allocator.free(run);
+            }
         }
-        for page in run.pages() {
-            self.pool.forget(page);
-        }
-        self.allocator().free(run);
     }
 
     /// Bytes of pages not yet written, uncommitted ones included.

@@ -272,10 +272,7 @@ impl Pool {
             }
         }
         let evicted = spare.limbo.len() - start;
-        let epoch = self.epochs.advance();
-        for (tag, _) in spare.limbo.iter_mut().skip(start) {
-            *tag = epoch;
-        }
+        self.tag_limbo(spare, start);
         self.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
         evicted > 0
     }
@@ -422,6 +419,46 @@ impl Pool {
 fn near_edges(frame: *const u8) {
     super::prefetch::near(frame.wrapping_add(64));
     super::prefetch::near(frame.wrapping_add(PAGE_BYTES - 1));
+}
+
+impl Pool {
+    /// Takes `pages` out of memory, as [`Self::forget`] does one, under one lock.
+    pub(super) fn forget_all(&self, pages: impl Iterator<Item = PageId>) {
+        let mut spare = self.spare();
+        let start = spare.limbo.len();
+        let mut unclean = 0;
+        for page in pages {
+            let word = self.table.swap(page, Word::ABSENT);
+            let Some(state) = word.state() else { continue };
+            unclean += u64::from(state != State::Clean);
+            spare.limbo.push_back((0, word.frame()));
+        }
+        self.unclean.fetch_sub(unclean, Ordering::Relaxed);
+        self.tag_limbo(&mut spare, start);
+    }
+
+    /// Tells the frames in limbo from `start` on, just taken out of the table, when they may leave it.
+    fn tag_limbo(&self, spare: &mut Spare, start: usize) {
+        let epoch = self.epochs.advance();
+        for (tag, _) in spare.limbo.iter_mut().skip(start) {
+            *tag = epoch;
+        }
+    }
+
+    /// Brings all lines of a node near that are likely in use: slots at its front, and the heap behind
+    /// the gap.
+    pub(super) fn prefetch_node(&self, page: PageId) {
+        const LINE: usize = 64;
+        const SLOTS_END: usize = 24 * LINE;
+        const HEAP_START: usize = PAGE_BYTES / 4;
+        let word = self.table.load(page);
+        if word.state().is_some() {
+            let frame = self.region.frame(word.frame()).as_ptr().cast::<u8>();
+            for at in (0..SLOTS_END).step_by(LINE).chain((HEAP_START..PAGE_BYTES).step_by(LINE)) {
+                super::prefetch::near(frame.wrapping_add(at));
+            }
+        }
+    }
 }
 
 /// The right to read and write a set of private pages. Exists once; not to be copied.

@@ -50,9 +50,14 @@ pub(super) struct OnTheWay {
 }
 
 impl OnTheWay {
+    /// Whether a page of `run` is being written.
+    pub(super) fn holds(&self, run: Run) -> bool {
+        !self.pages.is_empty() && run.pages().any(|page| self.pages.contains(&page))
+    }
+
     /// Puts `run` off if a page of it is being written; whether it did.
     pub(super) fn put_off(&mut self, run: Run) -> bool {
-        let put_off = run.pages().any(|page| self.pages.contains(&page));
+        let put_off = self.holds(run);
         if put_off {
             self.released.push(run);
         }

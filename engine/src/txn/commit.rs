@@ -37,11 +37,9 @@ impl Core {
         if free.is_empty() {
             return;
         }
-        let mut pages = 0;
-        for run in free {
-            pages += u64::from(run.count);
-            self.pager.release(pager::Run { page: run.page, count: run.count });
-        }
+        let pages = free.iter().map(|run| u64::from(run.count)).sum();
+        self.pager
+            .release_all(free.iter().map(|run| pager::Run { page: run.page, count: run.count }));
         let retired = pipeline.retired.page_count();
         self.observe(|| Event::Reclaimed { pages, retired });
     }

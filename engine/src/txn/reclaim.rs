@@ -63,10 +63,11 @@ pub(crate) enum Keeper {
     Running(u64),
 }
 
-/// The newest of the sorted `live` states that still uses a page of this birth and retirement.
-pub(crate) fn blocker(live: &[TxnId], birth: TxnId, retired: TxnId) -> Option<TxnId> {
+/// The newest of the sorted `live` states that is older than `retired`. It needs a page that was
+/// retired then if it is not older than the page's birth; if it is, no state needs it.
+pub(crate) fn newest_before(live: &[TxnId], retired: TxnId) -> Option<TxnId> {
     let below = live.partition_point(|&state| state < retired);
-    live.get(..below)?.last().copied().filter(|&state| birth <= state)
+    live.get(..below)?.last().copied()
 }
 
 /// States that are kept, by keeper. A state is live while anybody keeps it.
@@ -106,16 +107,9 @@ impl KeptRoots {
         !self.is_kept(state)
     }
 
-    /// The newest kept state that a page of this birth and retirement belongs to.
-    pub(crate) fn blocker(&self, birth: TxnId, retired: TxnId) -> Option<TxnId> {
-        if birth >= retired {
-            return None;
-        }
-        self.keepers
-            .values()
-            .filter_map(|kept| kept.range(birth..retired).next_back())
-            .max()
-            .copied()
+    /// The newest kept state that is older than `retired`; see [`newest_before`].
+    pub(crate) fn newest_before(&self, retired: TxnId) -> Option<TxnId> {
+        self.keepers.values().filter_map(|kept| kept.range(..retired).next_back()).max().copied()
     }
 
     /// Whether anybody keeps `state`.
@@ -174,12 +168,22 @@ impl RetiredPages {
         again.extend(ended.iter().filter_map(|state| self.read.remove(state)).flatten());
         let due = self.waiting.partition_point(|run| run.retired <= visible);
         again.extend(self.waiting.drain(..due));
+        // Runs come by the thousand of one transaction.
+        let mut blockers: Option<(TxnId, Option<TxnId>, Option<TxnId>)> = None;
         for run in again {
-            if let Some(state) = kept.blocker(run.birth, run.retired)
+            let (_, by_kept, by_pin) = *match &mut blockers {
+                Some(found) if found.0 == run.retired => found,
+                other => other.insert((
+                    run.retired,
+                    kept.newest_before(run.retired),
+                    newest_before(pins, run.retired),
+                )),
+            };
+            if let Some(state) = by_kept.filter(|&state| run.birth <= state)
                 && !sabotage::on(Switch::ReuseEarly)
             {
                 self.kept.entry(state).or_default().push(run);
-            } else if let Some(state) = blocker(pins, run.birth, run.retired)
+            } else if let Some(state) = by_pin.filter(|&state| run.birth <= state)
                 && !sabotage::on(Switch::ForgetReaders)
             {
                 self.read.entry(state).or_default().push(run);

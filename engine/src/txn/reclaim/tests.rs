@@ -32,10 +32,11 @@ fn a_page_is_blocked_by_a_live_root_from_its_birth_to_before_its_retirement() {
     for &(name, live, birth, retired, expected) in cases {
         let (birth, retired) = (TxnId::new(birth), TxnId::new(retired));
         let expected = expected.map(TxnId::new);
-        assert_eq!(blocker(&ids(live), birth, retired), expected, "{name}");
+        let needs = |state: &TxnId| birth <= *state;
+        assert_eq!(newest_before(&ids(live), retired).filter(needs), expected, "{name}");
         let mut kept = KeptRoots::default();
         kept.replace(Keeper::History, ids(live));
-        assert_eq!(kept.blocker(birth, retired), expected, "{name}: kept");
+        assert_eq!(kept.newest_before(retired).filter(needs), expected, "{name}: kept");
     }
 }
 
