@@ -21,7 +21,7 @@ pub mod transactions;
 pub mod verify;
 pub mod writer;
 
-pub use builder::{CommitInfo, RecordBuilder};
+pub use builder::{CommitInfo, OpPlace, RecordBuilder};
 pub use position::{Position, Progress};
 pub use recover::{Action, Recovery};
 pub use scan::{Record, Scanner, Tail};

@@ -34,6 +34,14 @@ pub struct RecordBuilder {
     chain_count: u32,
 }
 
+/// Where a Put stands in the record being built, until that is written. Later ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpPlace {
+    start: usize,
+    end: usize,
+    key_bytes: u16,
+}
+
 /// What a commit record says besides its operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitInfo {
@@ -50,7 +58,16 @@ pub struct CommitInfo {
 impl RecordBuilder {
     /// Starts the record of transaction `txn_id`.
     pub fn new(txn_id: TxnId) -> Self {
-        let mut record = Vec::with_capacity(512);
+        Self::with_buffer(txn_id, Vec::with_capacity(512))
+    }
+
+    /// Starts the record of transaction `txn_id` in the memory of an earlier one.
+    pub fn begin(log: &LogWriter, txn_id: TxnId) -> Self {
+        Self::with_buffer(txn_id, log.take_record_buffer())
+    }
+
+    fn with_buffer(txn_id: TxnId, mut record: Vec<u8>) -> Self {
+        record.clear();
         record.resize(FRONT_BYTES, 0);
         Self { txn_id, record, part_ops: 0, total_ops: 0, chain_first: None, chain_count: 0 }
     }
@@ -71,12 +88,35 @@ impl RecordBuilder {
         self.chain_first
     }
 
-    /// Adds a Put. A record that would grow past 1 MiB goes to the log as a continuation first.
+    /// Adds a Put; where it stands. A record that would grow past 1 MiB goes to the log as a
+    /// continuation first, and all places lose their meaning.
     ///
     /// # Errors
     /// `OutOfSpace`, `Io`, `Poisoned` from writing a continuation; the operation is then not added.
-    pub fn put(&mut self, log: &LogWriter, key: &[u8], value: &[u8]) -> Result<()> {
-        self.push(log, Op::Put { key, value })
+    pub fn put(&mut self, log: &LogWriter, key: &[u8], value: &[u8]) -> Result<OpPlace> {
+        self.push(log, Op::Put { key, value })?;
+        let (value_start, end) = (self.record.len() - value.len(), self.record.len());
+        Ok(OpPlace { start: value_start - key.len(), key_bytes: key.len() as u16, end })
+    }
+
+    /// Whether adding this Put writes a continuation.
+    pub fn is_full_for_put(&self, log: &LogWriter, key: &[u8], value: &[u8]) -> bool {
+        self.is_full_for(log, Op::Put { key, value })
+    }
+
+    fn is_full_for(&self, log: &LogWriter, op: Op<'_>) -> bool {
+        let payload = self.record.len() - RecordHeader::BYTES;
+        self.part_ops > 0 && payload + op.encoded_bytes() > log.config().payload_bytes_max
+    }
+
+    /// The key of the Put at `place`.
+    pub(crate) fn key_at(&self, place: OpPlace) -> &[u8] {
+        &self.record[place.start..place.start + usize::from(place.key_bytes)]
+    }
+
+    /// Key and value of the Put at `place`.
+    pub(crate) fn row_at(&self, place: OpPlace) -> (&[u8], &[u8]) {
+        self.record[place.start..place.end].split_at(place.key_bytes.into())
     }
 
     /// Adds a Del.
@@ -102,8 +142,7 @@ impl RecordBuilder {
     }
 
     fn push(&mut self, log: &LogWriter, op: Op<'_>) -> Result<()> {
-        let payload = self.record.len() - RecordHeader::BYTES;
-        if self.part_ops > 0 && payload + op.encoded_bytes() > log.config().payload_bytes_max {
+        if self.is_full_for(log, op) {
             self.spill(log)?;
         }
         op.encode(&mut self.record);
@@ -142,7 +181,9 @@ impl RecordBuilder {
     /// # Errors
     /// `Poisoned`.
     pub fn commit(mut self, log: &LogWriter, info: CommitInfo) -> Result<Appended> {
-        self.append(log, RecordType::Commit, Some(info), info.flags)
+        let appended = self.append(log, RecordType::Commit, Some(info), info.flags);
+        log.keep_record_buffer(self.record);
+        appended
     }
 
     /// Gives the transaction up. An open chain gets its abort flag; without one nothing is written.

@@ -195,6 +195,11 @@ impl Edit {
         self.pager.pool.private(&self.owner, pointer.page)
     }
 
+    /// Brings all of a node near that is copied soon, if it is in memory.
+    pub(crate) fn prefetch_node(&self, pointer: Pointer) {
+        self.pager.pool.prefetch_node(pointer.page);
+    }
+
     /// Whether this edit made the page and may still change it.
     #[inline]
     pub fn is_mutable(&self, pointer: Pointer) -> bool {

@@ -32,6 +32,15 @@ struct Turn {
     is_last: bool,
 }
 
+/// How the leaf of a key was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Located {
+    /// It is the leaf of the change before, and with all above it the edit's own.
+    AtFinger,
+    /// By a descent: pages may be other transactions'.
+    Descended,
+}
+
 /// Changes a tree. Readers of the old root see the old tree.
 pub struct Writer {
     edit: Edit,
@@ -104,11 +113,12 @@ impl Writer {
         if self.root.depth == 0 {
             self.plant()?;
         }
-        self.locate(key)?;
-        self.own_path()?;
+        if self.locate(key)? == Located::Descended {
+            self.own_path()?;
+        }
         let leaf = self.leaf();
         let page = mutable(&mut self.edit, leaf);
-        let (index, replaced) = match Node::new(page).search(key) {
+        let (index, replaced) = match place_of(Node::new(page), key, self.rising > 0) {
             Err(index) => (index, false),
             Ok(index) => {
                 let old = Node::new(page).value(index);
@@ -138,6 +148,21 @@ impl Writer {
         Ok(replaced)
     }
 
+    /// Says that `key` is changed after the next change: brings its leaf near, when that hangs on the
+    /// parent of the last changed one.
+    pub fn expect(&self, key: &[u8]) {
+        if self.rising >= RISING_MIN {
+            return; // The same leaf most likely, else a new one.
+        }
+        let [.., parent, leaf] = self.finger.as_slice() else { return };
+        let Some(page) = self.edit.own_page(parent.pointer) else { return };
+        let node = Node::new(page);
+        let child = node.child(node.find_child(key));
+        if child != leaf.pointer {
+            self.edit.prefetch_node(child);
+        }
+    }
+
     /// Removes `key`; whether it was there.
     ///
     /// # Errors
@@ -147,7 +172,10 @@ impl Writer {
         if self.root.depth == 0 {
             return Ok(false);
         }
-        self.locate(key)?;
+        if self.locate(key)? == Located::Descended {
+            // All of it: what the search does not look at is copied next.
+            self.edit.prefetch_node(self.leaf());
+        }
         let leaf = self.leaf();
         let page = self.view().fetch(leaf, Want::Node { level: 0 })?;
         let node = Node::new(&page);
@@ -188,13 +216,15 @@ impl Writer {
     }
 
     /// Brings the finger to the leaf that `key` belongs to, by a descent unless it is there.
-    fn locate(&mut self, key: &[u8]) -> Result<()> {
+    fn locate(&mut self, key: &[u8]) -> Result<Located> {
         if self.finger_spills == self.edit.spill_count() && self.finger_is_at(key) {
-            return Ok(());
+            return Ok(Located::AtFinger);
         }
         self.finger_spills = self.edit.spill_count();
         self.finger.clear();
-        let Some((mut pointer, mut level)) = top(&self.root)? else { return Ok(()) };
+        let Some((mut pointer, mut level)) = top(&self.root)? else {
+            return Ok(Located::Descended);
+        };
         let mut is_last = true;
         let view = self.edit.view();
         let mut step = |page: &Page, pointer: Pointer| {
@@ -218,7 +248,7 @@ impl Writer {
             }
         }
         self.finger.push(Turn { pointer, index: 0, is_last });
-        Ok(())
+        Ok(Located::Descended)
     }
 
     /// Whether `key` certainly belongs to the leaf of the finger.
@@ -292,6 +322,9 @@ impl Writer {
         let level = (self.finger.len() - 1 - at) as u8;
         let page_type = if level == 0 { PageType::Leaf } else { PageType::Internal };
         let right = self.edit.alloc(page_type, level)?;
+        if level == 0 && is_last && insert.index == mutable_count(&mut self.edit, pointer) {
+            return Ok(self.split_off(pointer, right, insert));
+        }
         let node = Node::new(self.scratch.copy_of(mutable(&mut self.edit, pointer)));
         let at_end = insert.index == node.count();
         let leaf_at = self.finger.len() - 1;
@@ -312,6 +345,27 @@ impl Writer {
         left_node.encode(&cells, 0..place);
         left_node.set_right_sibling(right.page);
         Ok((separator, right))
+    }
+
+    /// Splits the last leaf behind its last row: `insert`, which comes behind that, starts the right
+    /// one, and the left one stays as it is. The right one begins with what both keys share: rows that
+    /// go on rising most likely share it too.
+    fn split_off(
+        &mut self,
+        left: Pointer,
+        right: Pointer,
+        insert: Insert<'_>,
+    ) -> (Vec<u8>, Pointer) {
+        let page = mutable(&mut self.edit, left);
+        let sibling = Node::new(page).right_sibling();
+        let separator = Cells::new(Node::new(page), Some(insert)).separator(insert.index);
+        NodeMut::new(page).set_right_sibling(right.page);
+        let shared = separator.len().saturating_sub(1);
+        let mut node = NodeMut::new(mutable(&mut self.edit, right));
+        node.begin(&insert.key[..shared]);
+        node.push(insert.key, insert.value, insert.overflow);
+        node.set_right_sibling(sibling);
+        (separator, right)
     }
 
     /// A new root above the old one and `right`.
@@ -338,6 +392,19 @@ impl Writer {
             self.edit.retire(extent.first, extent.count);
         }
         Ok(())
+    }
+}
+
+/// Slots of a page that is mutable.
+fn mutable_count(edit: &mut Edit, pointer: Pointer) -> usize {
+    Node::new(mutable(edit, pointer)).count()
+}
+
+/// Where `key` is in a leaf or would be; when keys are `rising`, behind the last one most likely.
+fn place_of(node: Node<'_>, key: &[u8], rising: bool) -> std::result::Result<usize, usize> {
+    match node.count() {
+        count @ 1.. if rising && node.compare_key(count - 1, key).is_lt() => Err(count),
+        _ => node.search(key),
     }
 }
 

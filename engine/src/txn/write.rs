@@ -5,42 +5,54 @@
 //! (it is alone: it holds the writer gate), TXN-7 (after an error inside an operation it can only be
 //! given up).
 
+mod bounds;
+mod finish;
+mod pending;
+mod work;
+
 use crate::error::{Error, Result};
-use crate::format::log_record::{FLAG_EVENTUAL, FLAG_RELOCATE};
+use crate::format::log_record::FLAG_RELOCATE;
 use crate::ids::TxnId;
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::log::{CommitInfo, RecordBuilder};
+use crate::log::RecordBuilder;
 use crate::pager::View;
 use crate::tree::{self, TreeRoot, Writer};
-use crate::txn::core::{Counters, Handle};
+use crate::txn::core::Handle;
 use crate::txn::event::Event;
-use crate::txn::pipeline::Chained;
 use crate::txn::read::{self, Cursor, Range, Value};
 use crate::txn::snapshot::{Durability, Snapshot};
+use bounds::half_open;
 use std::{
+    cell::OnceCell,
+    fmt,
     ops::{Bound, RangeBounds},
     sync::Arc,
 };
+use work::{Settling, Work};
 
 /// The one write transaction. Dropping it discards it, as [`Self::abort`] does.
 ///
-/// Reads through it see its own writes. After an operation failed with an I/O or corruption error,
-/// every further call returns that error: give it up and begin again.
-#[derive(Debug)]
+/// Reads through it see its own writes. Puts are applied together, in key order, when something is
+/// read or removed and at the commit: that is where their I/O and corruption errors come up. After
+/// such an error every further call returns it: give the transaction up and begin again.
 pub struct WriteTxn {
-    /// `None` only while it ends.
-    work: Option<Work>,
+    /// Empty only while it ends.
+    work: Settling,
     /// Why it can only be given up.
-    failed: Option<Error>,
+    failed: OnceCell<Error>,
     base: Snapshot,
     txn_id: TxnId,
     pass: Pass,
 }
 
-#[derive(Debug)]
-struct Work {
-    writer: Writer,
-    record: RecordBuilder,
+impl fmt::Debug for WriteTxn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTxn")
+            .field("txn_id", &self.txn_id)
+            .field("base", &self.base)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Keys to remove, and the key to go on from.
@@ -79,9 +91,10 @@ impl WriteTxn {
         drop(pipeline);
         let txn_id = base.txn_id.next();
         let writer = Writer::new(handle.pager.edit(txn_id), base.tree());
-        let record = RecordBuilder::new(txn_id);
+        let record = RecordBuilder::begin(handle.log()?, txn_id);
         handle.observe(|| Event::WriteBegun { txn_id, waiting: handle.gate.waiting() });
-        Ok(Self { work: Some(Work { writer, record }), failed: None, base, txn_id, pass })
+        let work = Settling::new(Work::new(writer, record));
+        Ok(Self { work, failed: OnceCell::new(), base, txn_id, pass })
     }
 
     /// The id that its commit will have, if it has operations.
@@ -99,10 +112,7 @@ impl WriteTxn {
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         let (key, value) = (key.as_ref(), value.as_ref());
         check_row(key, value)?;
-        self.change(|work, handle| {
-            work.writer.insert(key, value)?;
-            work.record.put(handle.log()?, key, value)
-        })
+        self.alter(|work, handle| work.put(handle.log()?, key, value))
     }
 
     /// Removes `key`; whether it was there. Removing what is not there is no operation.
@@ -156,11 +166,12 @@ impl WriteTxn {
         let Some((mut from, end)) = half_open(start, end) else { return Ok(0) };
         let mut kept = 0;
         loop {
-            self.check_usable()?;
+            self.tree()?;
             // Until the callback has returned for the last time: a panic in it is an error that stays.
-            self.failed = Some(Error::InvalidArgument("a callback of retain panicked".to_owned()));
+            let panicked = Error::InvalidArgument("a callback of retain panicked".to_owned());
+            self.failed = OnceCell::from(panicked);
             let doomed = self.doomed(&from, end.as_deref(), &mut keep, &mut kept);
-            self.failed = None;
+            self.failed = OnceCell::new();
             let (doomed, next) = self.latch(doomed)?;
             for key in doomed {
                 self.del(&key)?;
@@ -182,7 +193,7 @@ impl WriteTxn {
     ) -> Result<Doomed> {
         /// Bytes of keys that are held at a time.
         const DOOMED_BYTES_MAX: usize = 1 << 20;
-        let mut cursor = tree::Cursor::new(self.view(), self.root());
+        let mut cursor = tree::Cursor::new(self.work().writer.view(), self.root());
         cursor.seek(from)?;
         let (mut doomed, mut bytes) = (Vec::new(), 0);
         while let Some((key, value)) = cursor.next()? {
@@ -223,8 +234,8 @@ impl WriteTxn {
         &mut self,
         end: impl for<'p> Fn(View<'p>, &TreeRoot) -> Result<Option<(Value<'p>, Value<'p>)>>,
     ) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-        self.check_usable()?;
-        let row = end(self.view(), self.root());
+        let (view, root) = self.tree()?;
+        let row = end(view, root);
         let row = row.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())));
         let row = self.latch(row)?;
         if let Some((key, _)) = &row {
@@ -238,8 +249,8 @@ impl WriteTxn {
     /// # Errors
     /// `Corrupt` and `Io` when a page had to be read and could not be.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value<'_>>> {
-        self.check_usable()?;
-        tree::get(self.view(), self.root(), key.as_ref())
+        let (view, root) = self.tree()?;
+        tree::get(view, root, key.as_ref())
     }
 
     /// The values under `keys`, its own writes included.
@@ -247,11 +258,11 @@ impl WriteTxn {
     /// # Errors
     /// As [`Self::get`].
     pub fn get_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Option<Value<'_>>>> {
-        self.check_usable()?;
-        tree::get_many(self.view(), self.root(), keys)
+        let (view, root) = self.tree()?;
+        tree::get_many(view, root, keys)
     }
 
-    /// Rows, its own writes included. Costs nothing.
+    /// Rows, its own writes included.
     pub fn len(&self) -> u64 {
         self.root().key_count
     }
@@ -266,8 +277,8 @@ impl WriteTxn {
     /// # Errors
     /// `InvalidArgument` when the range ends before it starts.
     pub fn range<K: AsRef<[u8]>, R: RangeBounds<K>>(&self, range: R) -> Result<Range<'_>> {
-        self.check_usable()?;
-        read::range_of(self.view(), self.root(), &range)
+        let (view, root) = self.tree()?;
+        read::range_of(view, root, &range)
     }
 
     /// Rows whose keys start with `prefix`, its own writes included.
@@ -275,8 +286,8 @@ impl WriteTxn {
     /// # Errors
     /// The error that an earlier operation failed with.
     pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Result<Range<'_>> {
-        self.check_usable()?;
-        read::prefix_of(self.view(), self.root(), prefix.as_ref())
+        let (view, root) = self.tree()?;
+        read::prefix_of(view, root, prefix.as_ref())
     }
 
     /// All rows, its own writes included.
@@ -292,8 +303,8 @@ impl WriteTxn {
     /// # Errors
     /// The error that an earlier operation failed with.
     pub fn cursor(&self) -> Result<Cursor<'_>> {
-        self.check_usable()?;
-        Ok(Cursor::new(self.view(), self.root()))
+        let (view, root) = self.tree()?;
+        Ok(Cursor::new(view, root))
     }
 
     /// Commits with the database's durability: all of it, or after a crash none of it. Returns the
@@ -336,132 +347,48 @@ impl WriteTxn {
         self.finish(Durability::Immediate, FLAG_RELOCATE)
     }
 
-    fn finish(self, durability: Durability, flags: u32) -> Result<TxnId> {
-        self.check_usable()?;
-        self.pass.handle.check_writable()?;
-        let handle = Arc::clone(&self.pass.handle);
-        let (txn_id, end_lsn) = if self.work().record.op_count() == 0 && flags == 0 {
-            let base = self.base;
-            drop(self);
-            (base.txn_id, base.lsn)
-        } else {
-            self.chain(durability, flags)?
-        };
-        match handle.settle(txn_id, end_lsn, durability) {
-            // `OutOfSpace` promises that nothing happened, and the record may be in the log.
-            Err(Error::OutOfSpace) => Err(Error::Poisoned),
-            settled => settled.map(|()| txn_id),
-        }
-    }
-
-    /// Appends the record and chains the root, then lets the next writer in.
-    fn chain(mut self, durability: Durability, flags: u32) -> Result<(TxnId, crate::ids::Lsn)> {
-        let handle = Arc::clone(&self.pass.handle);
-        let log = handle.log()?;
-        // Rule 18: a full disk shows here, while nothing has happened yet.
-        self.work().record.reserve(log)?;
-        let Some(Work { writer, record }) = self.work.take() else { unreachable!("not ended yet") };
-        let tree = *writer.root();
-        let eventual = if durability == Durability::Eventual { FLAG_EVENTUAL } else { 0 };
-        let info = CommitInfo {
-            root: tree.root,
-            depth: tree.depth,
-            key_count: tree.key_count,
-            flags: flags | eventual,
-        };
-        // Between record and root there is no way back: a panic leaves an id that is taken.
-        let unchained = PoisonUnlessChained { handle: &handle };
-        let appended = record.commit(log, info).inspect_err(|_| handle.poison())?;
-        let position = log.position_of(appended, self.txn_id);
-        let (tree, finished) = writer.finish();
-        let relocated = flags & FLAG_RELOCATE != 0;
-        let snapshot = Snapshot {
-            txn_id: self.txn_id,
-            root: tree.root,
-            depth: tree.depth,
-            key_count: tree.key_count,
-            alias_count: if relocated { self.base.alias_count.saturating_add(1) } else { 0 },
-            lsn: appended.end_lsn,
-        };
-        let mut pipeline = handle.pipeline();
-        pipeline.chain(Chained { snapshot, position, durability }, finished.retired);
-        let unpublished = pipeline.unpublished();
-        drop(pipeline);
-        drop(unchained);
-        Counters::add(&handle.counters.commits);
-        handle.observe(|| Event::Chained {
-            txn_id: self.txn_id,
-            lsn: appended.lsn,
-            end_lsn: appended.end_lsn,
-            unpublished,
-        });
-        handle.wake_background();
-        Ok((self.txn_id, appended.end_lsn))
+    /// Runs a change of the settled tree.
+    fn change<T>(&mut self, change: impl FnOnce(&mut Work, &Handle) -> Result<T>) -> Result<T> {
+        self.alter(|work, handle| {
+            work.settle()?;
+            change(work, handle)
+        })
     }
 
     /// Runs a change; after an error the tree is undefined, so the error stays (TXN-7).
-    fn change<T>(&mut self, change: impl FnOnce(&mut Work, &Handle) -> Result<T>) -> Result<T> {
+    fn alter<T>(&mut self, change: impl FnOnce(&mut Work, &Handle) -> Result<T>) -> Result<T> {
         self.check_usable()?;
-        let Some(work) = &mut self.work else { unreachable!("not ended yet") };
+        let Some(work) = self.work.get_mut() else { unreachable!("not ended yet") };
         let result = change(work, &self.pass.handle);
         self.latch(result)
     }
 
-    fn latch<T>(&mut self, result: Result<T>) -> Result<T> {
-        if let Err(error) = &result {
-            self.failed = Some(error.clone());
-        }
-        result
+    fn latch<T>(&self, result: Result<T>) -> Result<T> {
+        result.inspect_err(|error| {
+            self.failed.set(error.clone()).ok();
+        })
     }
 
     fn check_usable(&self) -> Result<()> {
-        self.failed.clone().map_or(Ok(()), Err)
+        self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 
+    /// The settled work; [`Self::check_usable`] says afterwards whether settling failed.
     fn work(&self) -> &Work {
-        self.work.as_ref().unwrap_or_else(|| unreachable!("not ended yet"))
+        self.work.get(|error| {
+            self.failed.set(error).ok();
+        })
+    }
+
+    /// The tree with all writes in it, to read.
+    fn tree(&self) -> Result<(View<'_>, &TreeRoot)> {
+        let work = self.work();
+        self.check_usable()?;
+        Ok((work.writer.view(), work.writer.root()))
     }
 
     fn root(&self) -> &TreeRoot {
         self.work().writer.root()
-    }
-
-    fn view(&self) -> View<'_> {
-        self.work().writer.view()
-    }
-}
-
-/// Poisons the handle when it is dropped by a panic.
-struct PoisonUnlessChained<'a> {
-    handle: &'a Handle,
-}
-
-impl Drop for PoisonUnlessChained<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.handle.poison();
-        }
-    }
-}
-
-impl Drop for WriteTxn {
-    fn drop(&mut self) {
-        let Some(Work { writer, record }) = self.work.take() else { return };
-        let handle = &self.pass.handle;
-        if handle.is_forked() {
-            // The parent's locks may be held by threads that do not exist here, and its log is its.
-            std::mem::forget((writer, record));
-            return;
-        }
-        drop(writer);
-        if let Ok(log) = handle.log()
-            && record.abort(log).is_err()
-        {
-            // Continuations without their commit count for nothing; the log has poisoned itself if
-            // what is on disk is not known.
-        }
-        Counters::add(&handle.counters.aborts);
-        handle.observe(|| Event::WriteAborted { txn_id: self.txn_id });
     }
 }
 
@@ -478,84 +405,4 @@ fn check_row(key: &[u8], value: &[u8]) -> Result<()> {
         return Err(Error::ValueTooLarge { bytes: value.len() });
     }
     Ok(())
-}
-
-/// Any range as `start <= key < end`, with bounds that are keys; `None` when no key is in it.
-fn half_open(start: Bound<&[u8]>, end: Bound<&[u8]>) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
-    let start = match start {
-        Bound::Unbounded => Vec::new(),
-        Bound::Included(key) => at_or_after(key)?,
-        Bound::Excluded(key) => after(key)?,
-    };
-    let end = match end {
-        Bound::Unbounded => None,
-        Bound::Included(key) => after(key),
-        Bound::Excluded(key) => at_or_after(key),
-    };
-    let empty = end.as_ref().is_some_and(|end| *end <= start);
-    (!empty).then_some((start, end))
-}
-
-/// The lowest key that is not below `bytes`, which may be longer than a key; `None` above them all.
-fn at_or_after(bytes: &[u8]) -> Option<Vec<u8>> {
-    match bytes.get(..KEY_BYTES_MAX) {
-        Some(front) if bytes.len() > KEY_BYTES_MAX => read::behind_prefix(front),
-        _ => Some(bytes.to_vec()),
-    }
-}
-
-/// The lowest key above `bytes`.
-fn after(bytes: &[u8]) -> Option<Vec<u8>> {
-    match bytes.get(..KEY_BYTES_MAX) {
-        Some(front) => read::behind_prefix(front),
-        None => Some([bytes, &[0]].concat()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_range_has_a_half_open_form() {
-        let long = |byte: u8| vec![byte; KEY_BYTES_MAX];
-        let over = |byte: u8| vec![byte; KEY_BYTES_MAX + 1];
-        let behind_long = |byte: u8| {
-            let mut key = vec![byte; KEY_BYTES_MAX];
-            key[KEY_BYTES_MAX - 1] += 1;
-            key
-        };
-        use Bound::{Excluded, Included, Unbounded};
-        type Case<'a> =
-            (&'a str, Bound<Vec<u8>>, Bound<Vec<u8>>, Option<(Vec<u8>, Option<Vec<u8>>)>);
-        let cases: &[Case<'_>] = &[
-            ("all", Unbounded, Unbounded, Some((vec![], None))),
-            ("start in", Included(b"a".to_vec()), Unbounded, Some((b"a".to_vec(), None))),
-            ("start out", Excluded(b"a".to_vec()), Unbounded, Some((b"a\0".to_vec(), None))),
-            ("end in", Unbounded, Included(b"a".to_vec()), Some((vec![], Some(b"a\0".to_vec())))),
-            ("end out", Unbounded, Excluded(b"a".to_vec()), Some((vec![], Some(b"a".to_vec())))),
-            (
-                "one",
-                Included(b"a".to_vec()),
-                Included(b"a".to_vec()),
-                Some((b"a".to_vec(), Some(b"a\0".to_vec()))),
-            ),
-            ("empty", Included(b"a".to_vec()), Excluded(b"a".to_vec()), None),
-            ("before the empty key", Unbounded, Excluded(vec![]), None),
-            ("longest out", Excluded(long(7)), Unbounded, Some((behind_long(7), None))),
-            ("longest in", Unbounded, Included(long(7)), Some((vec![], Some(behind_long(7))))),
-            ("above the highest key", Excluded(long(255)), Unbounded, None),
-            ("to the highest key", Unbounded, Included(long(255)), Some((vec![], None))),
-            (
-                "bounds longer than keys",
-                Included(over(7)),
-                Excluded(over(9)),
-                Some((behind_long(7), Some(behind_long(9)))),
-            ),
-        ];
-        for (name, start, end, expected) in cases {
-            let got = half_open(start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
-            assert_eq!(&got, expected, "{name}");
-        }
-    }
 }
