@@ -154,6 +154,38 @@ fn read_only_writes_no_byte() {
     assert_eq!(crashed.fingerprint(), prints);
 }
 
+/// A tail of small changes all over the file makes more pages than its bytes suggest: a read-only
+/// opener ran out of its budget and tried to write some out.
+#[test]
+fn a_read_only_opener_replays_changes_all_over_the_file_in_memory() {
+    let place = Place::new();
+    let db = place.open_with(Options::new().background(false));
+    let mut w = db.begin_write().unwrap();
+    for n in 0..4000_u32 {
+        w.put(n.to_be_bytes(), [1; 1000]).unwrap();
+    }
+    w.commit().unwrap();
+    db.checkpoint().unwrap();
+    let mut w = db.begin_write().unwrap();
+    for n in (0..4000_u32).step_by(10) {
+        w.put(n.to_be_bytes(), b"2").unwrap();
+    }
+    w.commit().unwrap();
+    let crashed = Place::new();
+    for (name, bytes) in place.bytes() {
+        std::fs::write(crashed.file(&name), bytes).unwrap();
+    }
+    let options = Options::new().read_only(true).cache_bytes(0);
+    let alone = options.open(crashed.path()).unwrap();
+    let r = alone.begin_read().unwrap();
+    assert_eq!((r.txn_id(), r.len()), (TxnId::new(2), 4000));
+    for (n, row) in (0..4000_u32).zip(r.iter().unwrap()) {
+        let (key, value) = row.unwrap();
+        assert_eq!(key[..], n.to_be_bytes());
+        assert_eq!(value.len(), if n % 10 == 0 { 1 } else { 1000 });
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_reader_beside_the_writer_keeps_what_it_reads() {

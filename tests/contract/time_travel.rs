@@ -161,3 +161,47 @@ fn a_follower_sees_each_durable_commit_once() {
     put(&db, &[("last", "y")]);
     assert_eq!(follow.next().expect("durable").unwrap().txn_id, id(122));
 }
+
+/// A follower of what is to come held nothing until it was first asked: commits that came and were
+/// checkpointed meanwhile were trimmed before it.
+#[test]
+fn a_follower_that_is_asked_late_has_missed_nothing() {
+    let place = Place::new();
+    let options = Options::new().log_retention(LogRetention::Recovery).background(false);
+    let db = place.open_with(options);
+    big(&db, 1);
+    let mut follow = db.follow(id(2), Duration::ZERO).unwrap();
+    for n in 2..=60 {
+        big(&db, n);
+        if n % 10 == 0 {
+            db.checkpoint().unwrap();
+        }
+    }
+    for n in 2..=60 {
+        assert_eq!(follow.next().expect("durable").unwrap().txn_id, id(n));
+    }
+    assert!(follow.next().is_none());
+    let held = db.stats().log_bytes;
+    drop(follow);
+    db.checkpoint().unwrap();
+    big(&db, 61);
+    db.checkpoint().unwrap();
+    assert!(db.stats().log_bytes < held, "and then the log is let go of");
+}
+
+#[test]
+fn the_stream_of_a_backup_starts_behind_it() {
+    let place = Place::new();
+    let db = place.open();
+    big(&db, 1);
+    big(&db, 2);
+    db.backup(place.file("copy.ns")).unwrap();
+    let copy = Options::new().open(place.file("copy.ns")).unwrap();
+    let Err(Error::SnapshotNotFound { requested, oldest, latest }) = copy.commits(id(1)..) else {
+        panic!("the copy has no log of the past");
+    };
+    assert_eq!((requested, oldest, latest), (id(1), id(3), id(2)), "the first there will be");
+    assert_eq!(copy.commits(oldest..).unwrap().count(), 0);
+    big(&copy, 3);
+    assert_eq!(copy.commits(oldest..).unwrap().count(), 1);
+}

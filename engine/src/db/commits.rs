@@ -92,8 +92,11 @@ impl Stream {
         let mut pin = handle.log.as_ref().map(|log| log.pin(Lsn::default()));
         let until = shared.durable_lsn();
         let chain = shared.log_chain()?;
+        // The log may hold no commit at all: just trimmed, or the new one of a backup.
+        let latest = handle.pipeline().durable();
+        let none = Error::SnapshotNotFound { requested: first, oldest: latest.next(), latest };
         if chain.segments().is_empty() {
-            return Err(shared.not_found(first));
+            return Err(none);
         }
         let from = chain.start_for(first)?;
         if let Some(pin) = &mut pin {
@@ -106,11 +109,11 @@ impl Stream {
                 return Ok(Self { transactions, first: Some(found), pin });
             }
             if found.txn_id > first {
-                let (oldest, latest) = (found.txn_id, handle.pipeline().durable());
+                let oldest = found.txn_id;
                 return Err(Error::SnapshotNotFound { requested: first, oldest, latest });
             }
         }
-        Err(shared.not_found(first))
+        Err(none)
     }
 
     /// Goes on with what has become durable since.
@@ -193,12 +196,15 @@ const FOLLOW_POLL: Duration = Duration::from_millis(5);
 /// Iterator over durable commits that waits for more: `None` when none came within its patience,
 /// and then it can be asked again. After an error it yields nothing more.
 ///
-/// Keeps its place in the log: what it costs follows from what is new.
+/// Keeps its place in the log: what it costs follows from what is new, and nothing that it has not
+/// given yet is trimmed while it lives.
 #[derive(Debug)]
 pub struct Follow {
     next: TxnId,
     patience: Duration,
     stream: Option<Stream>,
+    /// Holds the log while the first commit has not come.
+    waiting: Option<LogPin>,
     failed: bool,
     handle: Arc<Handle>,
     shared: Arc<Shared>,
@@ -214,10 +220,15 @@ impl Follow {
     ) -> Result<Self> {
         handle.check_open()?;
         let next = from.max(TxnId::new(1));
-        let is_there = next <= handle.pipeline().durable();
+        let pipeline = handle.pipeline();
+        let is_there = next <= pipeline.durable();
+        // Under the lock, so that what becomes durable later is behind it.
+        let pin = handle.log.as_ref().map(|log| log.pin(pipeline.durable_end()));
+        drop(pipeline);
         let stream = if is_there { Some(Stream::open(handle, shared, next)?) } else { None };
+        let waiting = if is_there { None } else { pin };
         let (handle, shared) = (Arc::clone(handle), Arc::clone(shared));
-        Ok(Self { next, patience, stream, failed: false, handle, shared })
+        Ok(Self { next, patience, stream, waiting, failed: false, handle, shared })
     }
 
     /// The next commit, if it is durable.
@@ -228,7 +239,11 @@ impl Follow {
         }
         let stream = match &mut self.stream {
             Some(stream) => stream,
-            empty => empty.insert(Stream::open(&self.handle, &self.shared, self.next)?),
+            empty => {
+                let stream = Stream::open(&self.handle, &self.shared, self.next)?;
+                self.waiting = None;
+                empty.insert(stream)
+            }
         };
         if let Some(commit) = stream.read()? {
             return Ok(Some(commit));

@@ -28,6 +28,7 @@ use crate::disk::{
 use crate::error::{Error, Result};
 use crate::format::meta::Meta;
 use crate::ids::FileUuid;
+use crate::limits::PAGE_BYTES;
 use crate::log::recover::assess;
 use crate::log::{Chain, LogPaths, LogWriter, Position, Recovery};
 use crate::pager::{self, Pager};
@@ -43,6 +44,8 @@ use std::{
     time::Duration,
 };
 
+/// Bytes of the shortest operation in the log.
+const OP_BYTES_MIN: u64 = 8;
 /// How often opening starts again because the file was replaced, or a writer moved on, meanwhile.
 const TRIES_MAX: usize = 32;
 /// How often a read-only opener finds damage without a writer beside it before it believes it.
@@ -323,8 +326,7 @@ fn read_beside(
         ..found
     });
     let behind = recovery.as_ref().map_or(0, |found| found.tail.get() - found.from.get());
-    // What is replayed stays in memory: the budget grows by what the tail can make.
-    let extra = usize::try_from(behind.saturating_mul(4)).unwrap_or(usize::MAX / 2);
+    let extra = bytes_for_replay(&meta, behind, options.tuning.cells_max.is_some());
     let pager = new_pager(options, environment, file, &meta, extra);
     let (rows, _) = chains::read_history(&pager, &meta)?;
     let keep = History::from_limit(meta.history_last);
@@ -365,6 +367,20 @@ fn read_beside(
     };
     core.counters.stored_txn.store(meta.txn_id.get(), Ordering::Relaxed);
     Ok(finish(Shared::new(core, parts, metas)))
+}
+
+/// Memory for what a replay of `log_bytes` can make: it stays in the pool, since nothing may be
+/// written. Frames that are not used cost nothing.
+///
+/// A page of the file is copied once, and only where an operation leads; what is new fits into pages
+/// that are a quarter full, unless a test makes them hold a few rows only.
+fn bytes_for_replay(meta: &Meta, log_bytes: u64, tiny_pages: bool) -> usize {
+    let most_operations = log_bytes / OP_BYTES_MIN;
+    let copied = meta.page_count.min(most_operations.saturating_mul(meta.depth.into()));
+    let new = if tiny_pages { most_operations } else { log_bytes / (PAGE_BYTES as u64 / 4) };
+    // An edit writes out what is beyond three quarters of the pool.
+    let pages = (copied + new).saturating_mul(4) / 3;
+    usize::try_from(pages.saturating_mul(PAGE_BYTES as u64)).unwrap_or(usize::MAX / 2)
 }
 
 /// The public handle; when the last is gone, the database closes.

@@ -51,6 +51,7 @@ impl Core {
         pipeline.retire(commit.snapshot.txn_id, retired);
         pipeline.step_to(&commit, self.clock.now());
         pipeline.durable = commit.snapshot.txn_id;
+        pipeline.durable_end = commit.position.lsn;
         assert!(before.txn_id < pipeline.visible.txn_id, "TXN-4: ids rise");
         self.registry.publish(pipeline.visible);
     }

@@ -55,6 +55,8 @@ pub(crate) struct Pipeline {
     /// Chained commits that are not known durable, visible ones included.
     undurable: VecDeque<(TxnId, Lsn)>,
     pub(super) durable: TxnId,
+    /// Where the log is at its end: every record of a later commit is behind.
+    pub(super) durable_end: Lsn,
     history: HistoryRows,
     pub(crate) kept: KeptRoots,
     /// Roots that were let go since the last reclaim.
@@ -78,6 +80,7 @@ impl Pipeline {
             visible_position: position,
             undurable: VecDeque::new(),
             durable: visible.txn_id,
+            durable_end: position.lsn,
             history,
             kept,
             gone: Vec::new(),
@@ -106,6 +109,11 @@ impl Pipeline {
     /// The newest state that is known durable.
     pub(crate) fn durable(&self) -> TxnId {
         self.durable
+    }
+
+    /// The end of its record. Every record of a later commit is behind it.
+    pub(crate) fn durable_end(&self) -> Lsn {
+        self.durable_end
     }
 
     /// The past states that stay openable.
@@ -149,7 +157,7 @@ impl Pipeline {
         while let Some(&(txn_id, lsn)) = self.undurable.front()
             && lsn <= progress.durable
         {
-            self.durable = txn_id;
+            (self.durable, self.durable_end) = (txn_id, lsn);
             self.undurable.pop_front();
         }
         let mut moved = false;
