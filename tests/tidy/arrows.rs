@@ -71,8 +71,8 @@ const WORKBENCH: Layers = Layers {
         ("config", &["action", "keymap", "theme"]),
         // Data.
         ("job", &["screen_id"]),
-        ("model", &["job", "action", "place", "screen_id", "text"]),
         ("demo", &[]),
+        ("model", &["demo", "job", "action", "place", "screen_id", "text"]),
         // Drawing.
         ("widgets", &["action", "text", "theme"]),
         (

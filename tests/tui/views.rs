@@ -28,7 +28,7 @@ fn app(path: &Path, screen: ScreenId, palette: Palette, size: (u16, u16)) -> App
     let look = Look { palette, ascii: false };
     let place = Some(Place::new(screen, At::Here));
     let mut app = App::new(look, Keymap::default(), Summary::unread(path), place);
-    print::start(&mut app, path, size);
+    print::start(&mut app, size);
     app
 }
 
@@ -129,12 +129,12 @@ fn damage_is_shown_where_it_is() {
     let mut page = app(&path, ScreenId::Map, Palette::Dark, size);
     // Orphans are problems too; the damaged leaf is among the first few.
     for _ in 0..8 {
-        print::press(&mut page, &path, "]", size).expect("a key");
+        print::press(&mut page, "]", size).expect("a key");
         if page.place_text() == format!("map p{leaf}") {
             break;
         }
     }
-    print::press(&mut page, &path, "enter", size).expect("a key");
+    print::press(&mut page, "enter", size).expect("a key");
     let shown = print::characters(&print::frame(&page, size)).join("\n");
     assert!(shown.contains(&format!("p{leaf} leaf")), "{shown}");
     assert!(shown.contains("✗ checksum: stored"), "{shown}");
@@ -146,7 +146,7 @@ fn a_key_is_followed_from_the_log_to_its_byte() {
     let path = demo().path();
     let mut app = app(&path, ScreenId::Log, Palette::Dark, size);
     // The newest commit, its first operation, the tree's look-up, then the leaf.
-    print::press(&mut app, &path, "enter enter", size).expect("keys");
+    print::press(&mut app, "enter enter", size).expect("keys");
     assert_eq!(app.current(), ScreenId::Tree);
     let text = app.text().join("\n");
     assert!(text.contains("look-up \"note/"), "{text}");
@@ -172,76 +172,6 @@ fn the_demo_ends_as_after_a_power_cut() {
     }
 }
 
-/// Walks through a lesson by doing what it asks.
-fn take_lesson(number: usize, keys: &[&str]) {
-    let size = (120, 40);
-    let path = demo().path();
-    let mut app = app(&path, ScreenId::Lessons, Palette::Dark, size);
-    let down = "j ".repeat(number);
-    print::press(&mut app, &path, &format!("{down} enter"), size).expect("keys");
-    for (at, keys) in keys.iter().enumerate() {
-        let shown = print::characters(&print::frame(&app, size)).join("\n");
-        let step = format!("step {}/", at + 1);
-        assert!(shown.contains(&step), "{step} before {keys}:\n{shown}");
-        for part in keys.split('|') {
-            match part.strip_prefix("text:") {
-                Some(text) => print::type_text(&mut app, &path, text, size),
-                None => print::press(&mut app, &path, part, size).expect("keys"),
-            }
-        }
-    }
-    let shown = print::characters(&print::frame(&app, size)).join("\n");
-    assert!(shown.contains("lesson done"), "{shown}");
-}
-
-#[test]
-fn the_anatomy_lesson_can_be_done() {
-    let down_to_root = "space j j j j j j j j j enter";
-    take_lesson(
-        0,
-        &[
-            "1 g g enter",
-            down_to_root,
-            "3",
-            "s ctrl-u|text:char/01F600|enter n n n n n n n n n n n n n n n n n n n n n n n n n n",
-            "enter",
-            "ctrl-n",
-        ],
-    );
-}
-
-#[test]
-fn the_lesson_on_commits_can_be_done() {
-    take_lesson(1, &["5", "enter enter", "4", "w", "5 G", "ctrl-n"]);
-}
-
-#[test]
-fn the_lesson_on_crashes_can_be_done() {
-    // Where exactly the moments are is the engine's business: walk until one fits.
-    let size = (120, 40);
-    let path = demo().path();
-    let mut app = app(&path, ScreenId::Lessons, Palette::Dark, size);
-    print::press(&mut app, &path, "j j enter 8", size).expect("keys");
-    let step = |app: &App| {
-        let shown = print::characters(&print::frame(app, size)).join("\n");
-        (2..=7).find(|step| shown.contains(&format!("step {step}/")))
-    };
-    let walk = |app: &mut App, from: u32, keys: &str| {
-        for _ in 0..200 {
-            if step(app) != Some(from) {
-                break;
-            }
-            print::press(app, &path, keys, size).expect("keys");
-        }
-        assert_eq!(step(app), Some(from + 1), "{}", app.text().join("\n"));
-    };
-    walk(&mut app, 2, "k");
-    walk(&mut app, 3, "a");
-    walk(&mut app, 4, "k");
-    walk(&mut app, 5, "t");
-    walk(&mut app, 6, "r");
-}
-
 #[test]
 fn any_size_draws_the_demo() {
     for screen in screens() {
@@ -252,8 +182,7 @@ fn any_size_draws_the_demo() {
                 assert_eq!((frame.area.width, frame.area.height), (width, height));
             }
         }
-        print::press(&mut app, &demo().path(), "j j pagedown end k pageup home", (300, 100))
-            .expect("keys");
+        print::press(&mut app, "j j pagedown end k pageup home", (300, 100)).expect("keys");
         print::frame(&app, (41, 11));
     }
 }

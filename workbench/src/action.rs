@@ -67,6 +67,7 @@ actions! {
     Copy G, "app.copy", "copy", ["y"], "Copy what is selected to the clipboard (OSC 52).";
     Export G, "app.export", "export this screen as JSON", ["e"], "Write what this screen shows to northstar-SCREEN.json here.";
     Referrers G, "app.referrers", "who points here", ["x"], "List the pages and slots that point to the selected page.";
+    LessonDo G, "lesson.do", "let the lesson's engine work", ["!"], "Let the engine of the lesson's scratch database do what the step asks.";
     LessonNext G, "lesson.next", "next step of the lesson", ["ctrl-n"], "Go on in the lesson, whether the step is done or not.";
     LessonEnd G, "lesson.end", "end the lesson", ["ctrl-e"], "Put the lesson away.";
     NextScreen G, "app.next_screen", "next screen", ["ctrl-right", "}"], "The screen to the right in the list of screens.";
@@ -94,18 +95,28 @@ actions! {
     PageNext S(Id::Page), "page.next", "next page", [">", "n"], "The page after this one in the file.";
     PagePrev S(Id::Page), "page.previous", "previous page", ["<", "N"], "The page before this one in the file.";
     PageParent S(Id::Page), "page.parent", "parent", ["u"], "The node that points to this page.";
-    PageDiff S(Id::Page), "page.diff", "diff with another page", ["d"], "Compare with another page, byte by byte and field by field; again to stop.";
+    PageDiff S(Id::Page), "page.diff", "diff with another page", ["d"], "Compare with another page or an older version of this one, byte by byte and field by field; again to stop.";
+    PageFlip S(Id::Page), "page.flip", "what if a bit flips?", ["w"], "Flip a bit of the byte under the cursor in memory, and see which checks fire; again flips it back.";
     PageExpand S(Id::Page), "page.expand", "expand or fold", ["space"], "Show or hide the fields of a group.";
 
     TreeLookup S(Id::Tree), "tree.lookup", "look a key up", ["s", "/"], "Follow a key from the root to its leaf, one comparison at a time.";
     TreeStepNext S(Id::Tree), "tree.step_next", "next step", ["n", "space"], "The next comparison of the look-up.";
     TreeStepPrev S(Id::Tree), "tree.step_previous", "previous step", ["N", "p"], "The previous comparison of the look-up.";
+    TreeVersions S(Id::Tree), "tree.versions", "versions of the key", ["v"], "Look the key up in every state that has pages of its own.";
+    TreeShape S(Id::Tree), "tree.shape", "shape of the whole tree", ["i"], "Draw all levels to scale: how many nodes, how full.";
     TreeState S(Id::Tree), "tree.state", "another state", ["o"], "Show the tree of another state that a meta or the history names.";
+
+    TimeBase S(Id::Time), "time.base", "pin as base", ["b"], "Compare every state with the selected one; again to compare with the state before.";
+    TimeAll S(Id::Time), "time.all", "all changes", ["a"], "Add up all changes since the empty state; again to compare with the state before.";
+    TimePlay S(Id::Time), "time.play", "play", ["space"], "Walk from state to state by itself, oldest to newest; again to stop.";
+    TimeFilm S(Id::Time), "time.film", "export a film", ["F"], "Write all states and their changes to northstar-time.cast, an asciicast.";
 
     MetasWhatIf S(Id::Metas), "metas.what_if", "what if a slot is torn?", ["w"], "Tear slot B, slot A or both in memory and let recovery judge again.";
 
     LogType S(Id::Log), "log.type", "filter by type", ["t"], "Show all records, commits only, checkpoints only, and round.";
     LogKey S(Id::Log), "log.key", "filter by key", ["/"], "Show only commits that touch a key with this prefix; empty shows all.";
+    LogTxn S(Id::Log), "log.txn", "filter by transaction", ["T"], "Show only records of a transaction, or of a range of them; empty shows all.";
+    LogPage S(Id::Log), "log.page", "filter by page", ["p"], "Show only commits that touch keys of a leaf; empty shows all.";
     LogHistogram S(Id::Log), "log.histogram", "bytes per commit", ["i"], "Show how large the commits are.";
 
     BenchRun S(Id::Bench), "bench.run", "run", ["enter", "r"], "Run the selected benchmark in child processes; Esc stops it.";
@@ -120,8 +131,11 @@ actions! {
     LabTear S(Id::Lab), "lab.tear", "tear", ["t"], "Every second sector on its way got there.";
     LabToggle S(Id::Lab), "lab.toggle", "kept, lost, zeros, noise", ["space", "enter"], "Change what becomes of the selected thing.";
     LabRandom S(Id::Lab), "lab.random", "crash at random", ["r"], "A thousand crashes at random moments with random survivors, counted.";
-    LabWorkload S(Id::Lab), "lab.workload", "another workload", ["o"], "Run something else on the simulated disk.";
+    LabDisk S(Id::Lab), "lab.disk", "honest or lying disk", ["d"], "Let the disk keep its promises, ignore syncs of the log, or ignore syncs of pages and metas.";
+    LabWorkload S(Id::Lab), "lab.workload", "another workload", ["o"], "Run the next of the ready workloads on the simulated disk.";
+    LabCompose S(Id::Lab), "lab.compose", "write a workload", ["c"], "Type what the engine shall do: put apple, checkpoint, del apple.";
     LabSave S(Id::Lab), "lab.save", "save this case", ["w"], "Write the case to northstar-crash.json, so that it can be run again.";
+    LabLoad S(Id::Lab), "lab.load", "load a case", ["L"], "Run a case that was saved, and stand where it crashed.";
 
     RowsSeek S(Id::Rows), "rows.seek", "seek", ["s"], "Go to the first row at or after a key.";
     TreeFromRow S(Id::Rows), "rows.lookup", "look it up in the tree", ["t"], "Follow the selected key from the root to its leaf on the tree screen.";

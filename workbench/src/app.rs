@@ -6,7 +6,7 @@
 //!
 //! The parts, each an `impl App` of its own: [`message`] (what comes in and goes out), `keys` and `mouse`
 //! (what a person does), `overlays` (what lies on top), `navigation` (places), `jobs` (work elsewhere),
-//! `follow` (a file that changes), `course` (the lesson), [`frame`] (everything drawn around a screen).
+//! `follow` (a file that changes), `course` and `strip` (the lesson), [`frame`] (everything drawn around a screen).
 
 mod course;
 mod follow;
@@ -17,19 +17,23 @@ pub mod message;
 mod mouse;
 mod navigation;
 mod overlays;
+mod strip;
 #[cfg(test)]
 mod tests;
 
 use crate::dialogs::Dialog;
 use crate::job::{JobKey, Owner};
 use crate::keymap::Keymap;
-use crate::model::lessons::Course;
+use crate::model::progress::Progress;
 use crate::model::summary::{Fingerprint, Summary};
 use crate::place::{At, JumpList, Place};
 use crate::screens::{self, Component, Context, ScreenId};
 use crate::theme::Look;
+use course::Class;
+pub use course::Strike;
 use jobs::{CrashWorker, Running};
 pub use message::{Cmd, Msg, Quit};
+use std::path::Path;
 
 /// A line at the bottom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +62,7 @@ pub struct App {
     missed: Option<u64>,
     last_click: Option<(u16, u16)>,
     start_at: Option<Place>,
-    course: Option<Course>,
+    class: Option<Class>,
 }
 
 impl std::fmt::Debug for App {
@@ -95,8 +99,15 @@ impl App {
             missed: None,
             last_click: None,
             start_at,
-            course: None,
+            class: None,
         }
+    }
+
+    /// Goes on from what was kept of the lessons.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.context.progress = progress;
+        self
     }
 
     /// The first commands.
@@ -130,7 +141,7 @@ impl App {
             Msg::Resumed => out.push(Cmd::Resume),
             Msg::InputLost(why) => out.push(Cmd::Quit(Quit::Lost(why))),
         }
-        self.check_lesson(None);
+        self.check_lesson(false, &mut out);
         if out.iter().any(|command| matches!(command, Cmd::Quit(_))) {
             self.stop_all();
         }
@@ -143,6 +154,11 @@ impl App {
         let mut out = Vec::new();
         self.launch(key.owner, key.slot, Box::new(CrashWorker), &mut out);
         out.remove(0)
+    }
+
+    /// The file that is looked at.
+    pub fn file(&self) -> &Path {
+        &self.context.summary.file
     }
 
     /// The screen in front.

@@ -5,6 +5,7 @@ use color_eyre::eyre::{Result, eyre};
 use northstar_workbench::app::{App, Quit};
 use northstar_workbench::cli::Cli;
 use northstar_workbench::config::{self, Config};
+use northstar_workbench::model::progress::Progress;
 use northstar_workbench::model::summary::Summary;
 use northstar_workbench::place::{At, Place, parse};
 use northstar_workbench::runtime::pool::Pool;
@@ -74,10 +75,11 @@ fn look_at(cli: &Cli, config: Config, path: &Path) -> Result<ExitCode> {
     let app = App::new(look, config.keymap, Summary::unread(path), place);
     let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
     if cli.print || dumb || !io::stdout().is_terminal() {
-        return print_screen(cli, path, app, look);
+        return print_screen(cli, app, look);
     }
     terminal::install_panic_hook();
-    let pool = Pool::new(path.to_owned());
+    let app = app.with_progress(Progress::parse(&runtime::progress::kept()));
+    let pool = Pool::default();
     match runtime::run(app, pool, !(cli.no_mouse || config.no_mouse), cli.crash)? {
         Quit::Asked => Ok(ExitCode::SUCCESS),
         Quit::Signal(signal) => Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))),
@@ -85,10 +87,10 @@ fn look_at(cli: &Cli, config: Config, path: &Path) -> Result<ExitCode> {
     }
 }
 
-fn print_screen(cli: &Cli, path: &Path, mut app: App, look: Look) -> Result<ExitCode> {
-    print::start(&mut app, path, cli.size);
+fn print_screen(cli: &Cli, mut app: App, look: Look) -> Result<ExitCode> {
+    print::start(&mut app, cli.size);
     if let Some(keys) = &cli.keys {
-        print::press(&mut app, path, keys, cli.size).map_err(|why| eyre!(why))?;
+        print::press(&mut app, keys, cli.size).map_err(|why| eyre!(why))?;
     }
     if let Some(file) = &cli.svg {
         let paper = if look.palette == Palette::Light { Paper::LIGHT } else { Paper::DARK };

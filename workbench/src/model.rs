@@ -4,15 +4,20 @@
 
 pub mod bench;
 pub mod cartridges;
+pub mod deed;
+pub mod engine;
 pub mod lab;
+pub mod latency;
 pub mod lessons;
 pub mod log;
 pub mod metas;
 pub mod pagemap;
 pub mod pages;
+pub mod progress;
 pub mod queue;
 pub mod referrers;
 pub mod rows;
+pub mod scratch;
 pub mod space;
 pub mod summary;
 pub mod survey;

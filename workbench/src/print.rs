@@ -10,17 +10,16 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 /// Does `commands` and everything they lead to, here and now.
-pub fn settle(app: &mut App, path: &Path, commands: Vec<Cmd>) {
+pub fn settle(app: &mut App, commands: Vec<Cmd>) {
     let mut queue: VecDeque<Cmd> = commands.into();
     while let Some(command) = queue.pop_front() {
-        if let Cmd::Run { key, generation, job } = command {
+        if let Cmd::Run { path, key, generation, job } = command {
             let stop = AtomicBool::new(false);
             let mut events: Vec<JobEvent> = Vec::new();
-            let end = perform(job, path, &stop, &mut |event| events.push(event));
+            let end = perform(job, &path, &stop, &mut |event| events.push(event));
             events.push(end);
             for event in events {
                 queue.extend(app.update(Msg::Job { key, generation, event }));
@@ -30,10 +29,10 @@ pub fn settle(app: &mut App, path: &Path, commands: Vec<Cmd>) {
 }
 
 /// Starts the application and does its first jobs.
-pub fn start(app: &mut App, path: &Path, (width, height): (u16, u16)) {
+pub fn start(app: &mut App, (width, height): (u16, u16)) {
     let mut commands = app.update(Msg::Resize(width, height));
     commands.extend(app.start());
-    settle(app, path, commands);
+    settle(app, commands);
     // Heights are known once drawn; a second look scrolls to the selection.
     frame(app, (width, height));
 }
@@ -42,27 +41,28 @@ pub fn start(app: &mut App, path: &Path, (width, height): (u16, u16)) {
 ///
 /// # Errors
 /// A name that is no key.
-pub fn press(app: &mut App, path: &Path, keys: &str, size: (u16, u16)) -> Result<(), String> {
+pub fn press(app: &mut App, keys: &str, size: (u16, u16)) -> Result<(), String> {
     for name in keys.split_whitespace() {
         let key = Key::parse(name).ok_or_else(|| format!("no key is called {name}"))?;
-        press_key(app, path, key, size);
+        press_key(app, key, size);
     }
     Ok(())
 }
 
 /// Types a text, character by character.
-pub fn type_text(app: &mut App, path: &Path, text: &str, size: (u16, u16)) {
+pub fn type_text(app: &mut App, text: &str, size: (u16, u16)) {
     for c in text.chars() {
-        press_key(app, path, Key::plain(KeyCode::Char(c)), size);
+        press_key(app, Key::plain(KeyCode::Char(c)), size);
     }
 }
 
-fn press_key(app: &mut App, path: &Path, key: Key, size: (u16, u16)) {
+/// Presses one key.
+pub fn press_key(app: &mut App, key: Key, size: (u16, u16)) {
     let mut modifiers = KeyModifiers::empty();
     modifiers.set(KeyModifiers::CONTROL, key.ctrl);
     modifiers.set(KeyModifiers::ALT, key.alt);
     let commands = app.update(Msg::Key(KeyEvent::new(key.code, modifiers)));
-    settle(app, path, commands);
+    settle(app, commands);
     frame(app, size);
 }
 

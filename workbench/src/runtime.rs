@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod pool;
+pub mod progress;
 pub mod terminal;
 
 use crate::app::{App, Cmd, Msg, Quit};
@@ -47,7 +48,7 @@ pub fn run(mut app: App, mut pool: Pool, mouse: bool, crash: Option<Crash>) -> i
     loop {
         for command in std::mem::take(&mut commands) {
             match command {
-                Cmd::Run { key, generation, job } => pool.run(key, generation, job),
+                Cmd::Run { path, key, generation, job } => pool.run(path, key, generation, job),
                 Cmd::Stop(generation) => pool.stop(generation),
                 Cmd::Copy(text) => terminal.write(&clipboard::osc52(&text))?,
                 Cmd::Write { path, text } => {
@@ -55,6 +56,7 @@ pub fn run(mut app: App, mut pool: Pool, mouse: bool, crash: Option<Crash>) -> i
                     let result = std::fs::write(&path, text).map_err(|error| error.to_string());
                     commands.extend(app.update(Msg::Written(path, result)));
                 }
+                Cmd::KeepProgress(text) => progress::keep(&text),
                 Cmd::Redraw => terminal.redraw(),
                 Cmd::Suspend => terminal.suspend()?,
                 Cmd::Resume => terminal.resumed()?,

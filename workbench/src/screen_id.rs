@@ -32,7 +32,7 @@ screens! {
     Time, "time", "The states of the database, and what changed from one to the next.";
     Rows, "rows", "The data: rows in key order, from any key, in any kept state.";
     Lab, "lab", "The Crash Lab: cut the power at any disk operation and watch recovery.";
-    Lessons, "lessons", "Guided tours: anatomy, one commit, crashes, old states.";
+    Lessons, "lessons", "Guided tours: anatomy, one put, crashes, old readers, splits, cartridges, latencies.";
     Problems, "problems", "Everything that is wrong with the file, rule by rule.";
     Overview, "overview", "The state of everything in one place.";
     Space, "space", "What takes the space: pages by state, bytes by key prefix.";
@@ -44,6 +44,11 @@ screens! {
 impl ScreenId {
     /// The screen shown first.
     pub const FIRST: Self = Self::Map;
+
+    /// Whether it shows something of the program's own rather than of the file.
+    pub const fn is_of_program(self) -> bool {
+        matches!(self, Self::Lessons | Self::Lab | Self::Bench)
+    }
 
     /// The screen called `name`.
     pub fn from_name(name: &str) -> Option<Self> {

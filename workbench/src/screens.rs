@@ -23,6 +23,9 @@ pub mod tree;
 
 use crate::action::Act;
 use crate::job::Job;
+use crate::model::latency::Latencies;
+use crate::model::progress::Progress;
+use crate::model::scratch::Exercised;
 use crate::model::summary::Summary;
 use crate::place::{At, Place};
 pub use crate::screen_id::ScreenId;
@@ -43,8 +46,14 @@ pub struct Context {
     pub survey: Option<Arc<Survey>>,
     /// How often a reload was asked for: then even what looks unchanged is read again.
     pub reloads: u64,
-    /// Indices of the lessons that were gone through.
-    pub lessons_done: Vec<usize>,
+    /// How far somebody is in the lessons.
+    pub progress: Progress,
+    /// The lesson to go on with after one is done.
+    pub next_lesson: Option<usize>,
+    /// What the engine of the lesson did last.
+    pub exercised: Option<Exercised>,
+    /// What the engine of a lesson timed last.
+    pub latencies: Option<Arc<Latencies>>,
     /// Rises with every change of what is in here, so that a screen may keep what it made of it.
     pub version: u64,
 }
@@ -157,8 +166,8 @@ pub trait Component: Send {
     }
 
     /// Whether something that a lesson asks for is so.
-    fn achieved(&self, what: &str) -> bool {
-        let _ = what;
+    fn achieved(&self, what: &str, context: &Context) -> bool {
+        let _ = (what, context);
         false
     }
 

@@ -22,7 +22,8 @@ impl App {
 
     /// Touching something on a file that is being written pins the view.
     pub(super) fn touch(&mut self) {
-        if self.context.summary.seen_changing {
+        // A lesson's file is written because the learner asked for it.
+        if self.context.summary.seen_changing && !self.on_scratch() {
             self.pinned = true;
         }
     }

@@ -12,22 +12,14 @@ use ratatui::layout::Rect;
 /// Smallest terminal that gets more than one plain line.
 pub const SIZE_MIN: (u16, u16) = (40, 10);
 
-/// The part of a terminal that belongs to the screen.
-pub fn body((width, height): (u16, u16), lesson: bool) -> Rect {
-    let strip = if lesson { strip(height) } else { 0 };
-    Rect::new(0, 2, width, height.saturating_sub(3 + strip))
-}
-
-/// Rows a lesson takes at the bottom.
-const fn strip(height: u16) -> u16 {
-    match height {
-        0..16 => 3,
-        16..30 => 5,
-        _ => 6,
-    }
-}
-
 impl App {
+    /// The part of the terminal that belongs to the screen.
+    pub(super) fn body(&self) -> Rect {
+        let (width, height) = self.size;
+        let strip = self.strip_rows(self.size);
+        Rect::new(0, 2, width, height.saturating_sub(3 + strip))
+    }
+
     /// Draws everything into `buffer`, whatever its size.
     pub fn draw(&self, buffer: &mut Buffer) {
         let area = buffer.area;
@@ -38,12 +30,13 @@ impl App {
         }
         self.draw_file_line(&mut painter);
         self.draw_trail(&mut painter);
-        let body = body((area.width, area.height), self.course.is_some());
         {
-            let mut part = painter.part(body.x, body.y, body.width, body.height);
+            let strip = self.strip_rows((area.width, area.height));
+            let height = area.height.saturating_sub(3 + strip);
+            let mut part = painter.part(0, 2, area.width, height);
             self.screen(self.current).draw(&mut part, &self.context);
         }
-        self.draw_lesson(&mut painter);
+        self.draw_strip(&mut painter);
         self.draw_footer(&mut painter);
         for dialog in &self.dialogs {
             let mut part = painter.part(0, 1, area.width, area.height.saturating_sub(2));
@@ -137,27 +130,6 @@ impl App {
         let mut x = painter.width().saturating_sub(u16::try_from(width).unwrap_or(u16::MAX));
         for (role, piece) in &pieces {
             x = painter.put(x, 1, piece, *role).saturating_add(2);
-        }
-    }
-
-    fn draw_lesson(&self, painter: &mut Painter<'_>) {
-        let Some(course) = self.course else { return };
-        let (Some(lesson), Some(step)) = (course.lesson(), course.current()) else { return };
-        let rows = strip(painter.height());
-        let top = painter.height().saturating_sub(1 + rows);
-        let width = painter.width();
-        painter.fill(0, top, width, 1, '━', Role::Accent);
-        let head = format!(
-            " lesson: {}  step {}/{}  ^n goes on  ^e ends it ",
-            lesson.title,
-            course.step + 1,
-            lesson.steps.len()
-        );
-        painter.put(2, top, &head, Role::Accent);
-        let mut part = painter.part(1, top + 1, width.saturating_sub(2), rows.saturating_sub(1));
-        let wide = usize::from(part.width());
-        for (y, line) in (0_u16..).zip(text::wrap(step.text, wide)) {
-            part.put(0, y, &line, Role::Text);
         }
     }
 

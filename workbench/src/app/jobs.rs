@@ -1,5 +1,6 @@
 //! Jobs as the application sees them: started, under way, done, failed; stale results are dropped.
 
+use super::course::{EXERCISE, SCRATCH};
 use super::{App, Cmd, REFERRERS, SUMMARY, SURVEY, WATCH};
 use crate::job::{Data, Desk, Job, JobEvent, JobKey, Owner};
 use crate::model::summary::{Fingerprint, Summary};
@@ -42,7 +43,8 @@ impl App {
         self.generation += 1;
         let generation = self.generation;
         self.running.push(Running { key, generation, name: job.name(), progress: None });
-        out.push(Cmd::Run { key, generation, job });
+        let path = self.file().to_owned();
+        out.push(Cmd::Run { path, key, generation, job });
     }
 
     pub(super) fn cancel(&mut self, out: &mut Vec<Cmd>) {
@@ -132,9 +134,9 @@ impl App {
                     }
                 }
             }
-            REFERRERS => {
-                self.take_referrers(data, out);
-            }
+            REFERRERS => self.take_referrers(data, out),
+            SCRATCH => self.take_scratch(data, out),
+            EXERCISE => self.take_exercise(data, out),
             SURVEY => {
                 if let Ok(survey) = data.downcast::<Arc<Survey>>() {
                     self.take_survey(*survey, out);

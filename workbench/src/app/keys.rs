@@ -21,7 +21,8 @@ impl App {
                 Act::JumpForward => self.jumps.can_forward(),
                 Act::Copy => self.screen(self.current).copy(&self.context).is_some(),
                 Act::Referrers => self.selected_page().is_some(),
-                Act::LessonNext | Act::LessonEnd => self.course.is_some(),
+                Act::LessonNext | Act::LessonEnd => self.class.is_some(),
+                Act::LessonDo => self.can_exercise(),
                 _ => true,
             },
             _ => self.screen(self.current).works(&self.context).contains(&act),
@@ -65,7 +66,7 @@ impl App {
 
     pub(super) fn act(&mut self, act: Act, out: &mut Vec<Cmd>) {
         self.perform(act, out);
-        self.check_lesson(Some(act));
+        self.check_lesson(false, out);
     }
 
     fn perform(&mut self, act: Act, out: &mut Vec<Cmd>) {
@@ -94,8 +95,9 @@ impl App {
                 out.push(Cmd::Write { path, text: format!("{:#}\n", self.json()) });
             }
             Act::Referrers => self.find_referrers(out),
-            Act::LessonNext => self.next_step(),
-            Act::LessonEnd => self.course = None,
+            Act::LessonDo => self.exercise(out),
+            Act::LessonNext => self.next_step(out),
+            Act::LessonEnd => self.end_lesson(out),
             Act::NextScreen => self.step_screen(1, out),
             Act::PrevScreen => self.step_screen(ScreenId::ALL.len() - 1, out),
             act => {

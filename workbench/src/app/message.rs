@@ -43,6 +43,8 @@ pub enum Msg {
 pub enum Cmd {
     /// Run a job.
     Run {
+        /// The file it is about.
+        path: PathBuf,
         /// What it is for.
         key: JobKey,
         /// Its number.
@@ -61,6 +63,8 @@ pub enum Cmd {
         /// What.
         text: String,
     },
+    /// Keep how far somebody is in the lessons, for the next run.
+    KeepProgress(String),
     /// Draw every cell.
     Redraw,
     /// Stop the program as Ctrl-Z does.

@@ -1,6 +1,6 @@
 //! The mouse: the wheel moves, a click selects, a second click at the same cell opens.
 
-use super::{App, Cmd, frame};
+use super::{App, Cmd};
 use crate::action::Act;
 use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
@@ -23,7 +23,7 @@ impl App {
             MouseEventKind::Down(MouseButton::Left) => {
                 let again = self.last_click == Some((event.column, event.row));
                 self.last_click = (!again).then_some((event.column, event.row));
-                let body = frame::body(self.size, self.course.is_some());
+                let body = self.body();
                 if let (Some(x), Some(y)) =
                     (event.column.checked_sub(body.x), event.row.checked_sub(body.y))
                     && y < body.height

@@ -1,13 +1,13 @@
 //! Going from place to place: screens, the jump list, and what the effects of a screen lead to.
 
-use super::{App, Cmd, REFERRERS, SURVEY};
+use super::{App, Cmd, REFERRERS, SUMMARY, SURVEY};
 use crate::dialogs::{Dialog, menu::Menu, prompt::Prompt};
 use crate::job::{Data, JobKey, Owner};
-use crate::model::lessons::Course;
 use crate::model::referrers::{FindParent, FindReferrers, Parent, Referrers};
+use crate::model::summary::Summary;
 use crate::model::survey::CheckAll;
-use crate::place::{At, Place};
-use crate::screens::{Effect, ScreenId};
+use crate::place::{At, JumpList, Place};
+use crate::screens::{self, Effect, ScreenId};
 use std::path::PathBuf;
 
 impl App {
@@ -76,9 +76,7 @@ impl App {
                 Effect::Menu { title, items } => {
                     self.dialogs.push(Dialog::Menu(Menu::new(title, items)));
                 }
-                Effect::Lesson(lesson) => {
-                    self.course = Some(Course { lesson, step: 0 });
-                }
+                Effect::Lesson(lesson) => self.start_lesson(lesson, out),
                 Effect::Save(name, text) => {
                     out.push(Cmd::Write { path: PathBuf::from(name), text });
                 }
@@ -91,6 +89,26 @@ impl App {
                 Effect::Say(text) => self.say(text),
             }
         }
+    }
+
+    /// Looks at another file, as if the program had just been started on it.
+    pub(super) fn look_at(&mut self, file: PathBuf, out: &mut Vec<Cmd>) {
+        out.extend(self.running.drain(..).map(|job| Cmd::Stop(job.generation)));
+        self.context.summary = Summary::unread(&file);
+        self.context.survey = None;
+        self.context.version += 1;
+        for id in ScreenId::ALL.iter().filter(|id| !id.is_of_program()) {
+            self.screens[*id as usize] = screens::make(*id);
+        }
+        self.opened.clear();
+        self.stale.clear();
+        self.jumps = JumpList::default();
+        self.fingerprint = None;
+        self.pinned = false;
+        self.missed = None;
+        let job = Box::new(self.load_summary());
+        self.launch(Owner::App, SUMMARY, job, out);
+        self.bring(self.current, &At::Here, out);
     }
 
     pub(super) fn take_referrers(&mut self, data: Data, out: &mut Vec<Cmd>) {

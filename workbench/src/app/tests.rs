@@ -53,11 +53,11 @@ fn every_screen_draws_any_file_at_any_size() {
     for (name, bytes) in broken_files() {
         let (_directory, path) = file(&bytes);
         let mut app = app(&path);
-        print::start(&mut app, &path, SIZE);
+        print::start(&mut app, SIZE);
         for screen in ScreenId::ALL {
             let mut out = Vec::new();
             app.go(Place::new(*screen, At::Here), &mut out);
-            print::settle(&mut app, &path, out);
+            print::settle(&mut app, out);
             for size in [(0, 0), (1, 1), (2, 1), (39, 9), (40, 10), (80, 24), (100, 30), (300, 100)]
             {
                 let frame = print::frame(&app, size);
@@ -68,17 +68,17 @@ fn every_screen_draws_any_file_at_any_size() {
             assert_eq!(json["screen"], screen.name(), "{name}: {} has a JSON form", screen.name());
             // Every action that says it works may be used.
             // (Not those that run for seconds or start processes: they have tests of their own.)
-            let long = [Act::LabRandom, Act::BenchRun, Act::BenchObserver];
+            let long = [Act::LabRandom, Act::TimePlay, Act::BenchRun, Act::BenchObserver];
             let rows = ACTIONS.iter().filter(|row| row.scope != Scope::Global);
             for row in rows.filter(|row| !long.contains(&row.act)) {
                 if app.works(row.act) {
                     let mut out = Vec::new();
                     app.act(row.act, &mut out);
-                    print::settle(&mut app, &path, out);
+                    print::settle(&mut app, out);
                     app.dialogs.clear();
                     let mut back = Vec::new();
                     app.go(Place::new(*screen, At::Here), &mut back);
-                    print::settle(&mut app, &path, back);
+                    print::settle(&mut app, back);
                 }
             }
         }
@@ -89,15 +89,15 @@ fn every_screen_draws_any_file_at_any_size() {
 fn help_and_palette_come_from_the_table() {
     let (_directory, path) = file(&[0; 40_000]);
     let mut app = app(&path);
-    print::start(&mut app, &path, (120, 60));
-    print::press(&mut app, &path, "?", (120, 60)).expect("a key");
+    print::start(&mut app, (120, 60));
+    print::press(&mut app, "?", (120, 60)).expect("a key");
     let shown = print::characters(&print::frame(&app, (120, 60))).join("\n");
     for act in [Act::MapMode, Act::Goto, Act::Quit] {
         assert!(shown.contains(act.row().help), "{:?} in\n{shown}", act);
     }
-    print::press(&mut app, &path, "esc :", (120, 60)).expect("keys");
-    print::type_text(&mut app, &path, "ascii", (120, 60));
-    print::press(&mut app, &path, "enter", (120, 60)).expect("a key");
+    print::press(&mut app, "esc :", (120, 60)).expect("keys");
+    print::type_text(&mut app, "ascii", (120, 60));
+    print::press(&mut app, "enter", (120, 60)).expect("a key");
     assert!(app.look.ascii, "the palette ran the action");
     let frame = print::frame(&app, (120, 60));
     assert!(frame.content().iter().all(|cell| cell.symbol().is_ascii()));
@@ -107,16 +107,16 @@ fn help_and_palette_come_from_the_table() {
 fn jumps_lead_back_to_where_we_were() {
     let (_directory, path) = file(&[0; 100_000]);
     let mut app = app(&path);
-    print::start(&mut app, &path, SIZE);
-    print::press(&mut app, &path, "g", SIZE).expect("a key");
-    print::type_text(&mut app, &path, "p3+0x18", SIZE);
-    print::press(&mut app, &path, "enter", SIZE).expect("a key");
+    print::start(&mut app, SIZE);
+    print::press(&mut app, "g", SIZE).expect("a key");
+    print::type_text(&mut app, "p3+0x18", SIZE);
+    print::press(&mut app, "enter", SIZE).expect("a key");
     assert_eq!(app.place().to_string(), "page p3+0x18");
-    print::press(&mut app, &path, "1", SIZE).expect("a key");
+    print::press(&mut app, "1", SIZE).expect("a key");
     assert_eq!(app.current, ScreenId::Map);
-    print::press(&mut app, &path, "ctrl-o", SIZE).expect("a key");
+    print::press(&mut app, "ctrl-o", SIZE).expect("a key");
     assert_eq!(app.place().to_string(), "page p3+0x18");
-    print::press(&mut app, &path, "ctrl-o ctrl-i", SIZE).expect("keys");
+    print::press(&mut app, "ctrl-o ctrl-i", SIZE).expect("keys");
     assert_eq!(app.place().to_string(), "page p3+0x18");
 }
 
@@ -124,7 +124,7 @@ fn jumps_lead_back_to_where_we_were() {
 fn a_stale_result_is_dropped() {
     let (_directory, path) = file(&[0; 100_000]);
     let mut app = app(&path);
-    print::start(&mut app, &path, SIZE);
+    print::start(&mut app, SIZE);
     let key = JobKey { owner: Owner::App, slot: SUMMARY };
     let wrong = Summary { name: "stale".to_owned(), ..Summary::default() };
     let event = JobEvent::Done(Box::new(wrong));
@@ -137,12 +137,12 @@ fn a_stale_result_is_dropped() {
 fn a_panicking_job_becomes_an_error_and_the_screen_lives_on() {
     let (_directory, path) = file(&[0; 100_000]);
     let mut app = app(&path);
-    print::start(&mut app, &path, SIZE);
+    print::start(&mut app, SIZE);
     let command = app.crash_worker();
-    print::settle(&mut app, &path, vec![command]);
+    print::settle(&mut app, vec![command]);
     let shown = print::characters(&print::frame(&app, SIZE)).join("\n");
     assert!(shown.contains("a bug in northstar: asked to crash"), "{shown}");
-    print::press(&mut app, &path, "2", SIZE).expect("a key");
+    print::press(&mut app, "2", SIZE).expect("a key");
     assert_eq!(app.current, ScreenId::Page);
 }
 
@@ -151,10 +151,63 @@ fn meaning_survives_mono() {
     let (_directory, path) = file(&[0; 100_000]);
     let look = Look { palette: Palette::Mono, ascii: true };
     let mut app = App::new(look, Keymap::default(), Summary::unread(&path), None);
-    print::start(&mut app, &path, SIZE);
+    print::start(&mut app, SIZE);
     let frame = print::frame(&app, SIZE);
     use ratatui::style::Color;
     for cell in frame.content() {
         assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
     }
+}
+
+#[test]
+fn a_live_writer_is_followed_and_touching_pins_the_view() {
+    use crate::model::deed::{Deed, Hand};
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("live.ns");
+    let options = northstar_engine::Options::new().background(false);
+    let mut hand = Hand::new(options.open(&path).expect("a database"));
+    let mut commit = |key: &str| {
+        let put = Deed::Put { key: key.to_owned(), later: false };
+        hand.perform(&put).expect("the engine commits");
+    };
+    commit("apple");
+    let place = Some(Place::new(ScreenId::Log, At::Here));
+    let mut app = App::new(Look::default(), Keymap::default(), Summary::unread(&path), place);
+    print::start(&mut app, SIZE);
+    let tick = |app: &mut App| {
+        let commands = app.update(Msg::Tick);
+        print::settle(app, commands);
+        print::characters(&print::frame(app, SIZE)).join("\n")
+    };
+    tick(&mut app);
+    commit("banana");
+    // The log's blocks are made ready ahead, so only its time tells; that may be a moment behind.
+    let mut shown = tick(&mut app);
+    for _ in 0..200 {
+        if shown.contains("LIVE, writer seen") {
+            break;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+        commit("banana");
+        shown = tick(&mut app);
+    }
+    assert!(shown.contains("LIVE, writer seen"), "{shown}");
+    assert!(shown.contains("\"banana\""), "the newest commit is in front: {shown}");
+    print::press(&mut app, "k", SIZE).expect("a key");
+    let before = app.context.summary.newest_txn().expect("a state");
+    commit("cherry");
+    commit("date");
+    shown = tick(&mut app);
+    for _ in 0..200 {
+        if app.context.summary.newest_txn() > Some(before) {
+            break;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+        shown = tick(&mut app);
+    }
+    assert!(shown.contains("PINNED +2"), "{shown}");
+    assert!(!shown.contains("\"date\""), "the view stays as it was: {shown}");
+    print::press(&mut app, "f", SIZE).expect("a key");
+    shown = tick(&mut app);
+    assert!(!shown.contains("PINNED"), "{shown}");
 }

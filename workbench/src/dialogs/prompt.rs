@@ -15,6 +15,8 @@ pub struct Prompt {
     /// The screen's question; `None` for the goto prompt.
     question: Option<&'static str>,
     line: Line,
+    /// Nothing was typed yet: the first character replaces the text it starts from.
+    untouched: bool,
 }
 
 /// An editable line, also used by the filters of other dialogs.
@@ -71,16 +73,24 @@ impl Line {
 impl Prompt {
     /// A screen's question.
     pub fn new(question: &'static str, title: &str, text: String) -> Self {
-        Self { title: title.to_owned(), question: Some(question), line: Line::new(text) }
+        Self {
+            title: title.to_owned(),
+            question: Some(question),
+            line: Line::new(text),
+            untouched: true,
+        }
     }
 
     /// The goto prompt.
     pub fn goto(title: &str) -> Self {
-        Self { title: title.to_owned(), question: None, line: Line::default() }
+        Self { title: title.to_owned(), question: None, line: Line::default(), untouched: true }
     }
 
     /// Adds pasted text, its first line.
     pub fn paste(&mut self, text: &str) {
+        if std::mem::replace(&mut self.untouched, false) {
+            self.line = Line::default();
+        }
         for c in text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()) {
             self.line.key(Key::plain(KeyCode::Char(c)));
         }
@@ -99,7 +109,11 @@ impl Prompt {
             KeyCode::Char('g') if self.question.is_none() && self.line.text().is_empty() => {
                 Outcome::Act(Act::Top)
             }
-            _ => {
+            code => {
+                let typed = matches!(code, KeyCode::Char(_)) && !key.ctrl && !key.alt;
+                if std::mem::replace(&mut self.untouched, false) && typed {
+                    self.line = Line::default();
+                }
                 self.line.key(key);
                 Outcome::Stay
             }

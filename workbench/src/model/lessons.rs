@@ -1,8 +1,64 @@
-//! The lessons: what to read, and what to do to go on. Each step ends with a real event: a screen
-//! reached, an action used, a state that a screen confirms.
+//! What a lesson is: steps with something to read, keys to press, and the real event that ends each.
+//!
+//! The lessons themselves are a table in [`table`]. Most run on a scratch database that a real engine
+//! of this program writes ([`crate::model::scratch`]); the keys of each step are shown to the learner and
+//! pressed by a test, so that nobody is ever told to do what does not work.
+
+mod table;
 
 use crate::action::Act;
 use crate::screen_id::ScreenId;
+pub use table::LESSONS;
+
+/// Which database a lesson is taken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Whatever is looked at: the lesson happens in the Crash Lab, on a simulated disk.
+    Lab,
+    /// The history of Unicode, ended by a power cut; no engine has it open.
+    Demo,
+    /// A few hundred rows in half a dozen leaves, with an engine that has them open.
+    Garden,
+    /// A handful of rows in nodes that hold only eight: splits and merges come soon.
+    Bonsai,
+}
+
+/// What the engine of the scratch database does in a step, when asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exercise {
+    /// Deeds, in words.
+    Deeds(&'static str),
+    /// Builds a cartridge beside the database, from the one that is there if it can.
+    Cartridge,
+    /// Times many commits, every fiftieth with a checkpoint.
+    Measure,
+}
+
+impl Exercise {
+    /// In words.
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Deeds(deeds) => deeds,
+            Self::Cartridge => "build the cartridge",
+            Self::Measure => "time 200 commits",
+        }
+    }
+}
+
+/// A key press, as the table writes it: by what it does, so that changed keys are shown right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Press {
+    /// The key of an action.
+    Do(Act),
+    /// The same, until the step is done.
+    Again(Act),
+    /// The way to a screen.
+    Screen(ScreenId),
+    /// A text, typed into a prompt that is empty or gets emptied first.
+    Type(&'static str),
+    /// Enter, in a prompt.
+    Enter,
+}
 
 /// What ends a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +67,8 @@ pub enum Goal {
     Read,
     /// A screen is in front.
     Screen(ScreenId),
-    /// An action was used.
-    Act(Act),
+    /// The engine did the exercise.
+    Exercise,
     /// The screen in front confirms something.
     Achieved(ScreenId, &'static str),
 }
@@ -22,148 +78,28 @@ pub enum Goal {
 pub struct Step {
     /// What to read.
     pub text: &'static str,
+    /// What to press.
+    pub press: &'static [Press],
     /// What ends it.
     pub goal: Goal,
+    /// What the engine does when asked to.
+    pub exercise: Option<Exercise>,
 }
 
 /// One lesson.
 #[derive(Clone, Copy, Debug)]
 pub struct Lesson {
+    /// Its name where progress is kept.
+    pub id: &'static str,
     /// Its title.
     pub title: &'static str,
     /// What one knows afterwards.
     pub about: &'static str,
+    /// Where it is taken.
+    pub stage: Stage,
     /// Its steps.
     pub steps: &'static [Step],
 }
-
-const fn step(text: &'static str, goal: Goal) -> Step {
-    Step { text, goal }
-}
-
-use Goal::{Achieved, Read, Screen};
-use ScreenId as Id;
-
-/// All lessons.
-pub const LESSONS: &[Lesson] = &[
-    Lesson {
-        title: "What is in a file",
-        about: "From the map of all pages to the bytes of one row.",
-        steps: &[
-            step(
-                "Each cell of the map is one page of 16 KiB. A and B are the two meta slots: the file's state. Press 1 for the map, go to A (g g) and press Enter.",
-                Achieved(Id::Page, "meta page"),
-            ),
-            step(
-                "The bytes, what they mean, and why. A pointer is underlined: page, birth and nonce. Go down to the field root (fold the page header with Space) and press Enter.",
-                Achieved(Id::Page, "node page"),
-            ),
-            step(
-                "This node is the root of the tree. The page it names must carry the same birth and nonce, else it is not the page that was meant. Press 3 to see the tree by its levels.",
-                Screen(Id::Tree),
-            ),
-            step(
-                "Look a key up: press s, type char/01F600 and Enter. Then n, again and again: each step is one comparison of a binary search. Go on until it is found.",
-                Achieved(Id::Tree, "found"),
-            ),
-            step(
-                "Found. Press Enter: you see the very bytes of that row in its leaf.",
-                Achieved(Id::Page, "leaf page"),
-            ),
-            step(
-                "Meta, root, leaf, row: every read of the engine takes this way. x lists who points to a page, ctrl-o goes back where you came from. ctrl-n ends the lesson.",
-                Read,
-            ),
-        ],
-    },
-    Lesson {
-        title: "What does one commit write?",
-        about: "A record in the log, and no page at all; what recovery does with it.",
-        steps: &[
-            step(
-                "Press 5: the log. A commit is one record with its operations. It is synced once, and the commit has happened.",
-                Screen(Id::Log),
-            ),
-            step(
-                "The newest commit is selected, and says: not in the pages yet. Only this record holds it. Press Enter to go to its operations, and Enter again: the tree of the pages is asked for that key.",
-                Screen(Id::Tree),
-            ),
-            step(
-                "The pages show an older state: they are written at checkpoints only. The log is the truth, pages are its cache. Press 4: how far do the pages go?",
-                Screen(Id::Metas),
-            ),
-            step(
-                "Recovery takes the valid meta with the highest sequence and replays the commits behind it. Press w: what if a slot were torn by a power cut?",
-                Achieved(Id::Metas, "torn"),
-            ),
-            step(
-                "It takes the other slot and replays more: nothing that was acknowledged is lost. That is why there are two. Now the end of the log: press 5, then G.",
-                Achieved(Id::Log, "tail"),
-            ),
-            step(
-                "The last write was cut short by a power failure. Nobody had been told that it was done, so recovery may leave it out, and does. ctrl-n ends the lesson.",
-                Read,
-            ),
-        ],
-    },
-    Lesson {
-        title: "Pull the plug",
-        about: "The real engine on a simulated disk: what is lost, what never is, and why the log goes first.",
-        steps: &[
-            step(
-                "Press 8: the Crash Lab. The list is every disk operation of a small run. The power fails at the selected line.",
-                Screen(Id::Lab),
-            ),
-            step(
-                "Find a moment after a log write and before its log sync (] goes from sync to sync), where a record is on its way to the disk. Everything on its way is lost at first.",
-                Achieved(Id::Lab, "unsynced lost"),
-            ),
-            step(
-                "The record is gone, and recovery arrives at the commit before. Fair: commit had not returned, nobody was promised anything. Now press a: everything on its way reached the disk.",
-                Achieved(Id::Lab, "unacknowledged survived"),
-            ),
-            step(
-                "The commit is there although nobody was promised. In or out, but whole. Now go to a moment when a meta is on its way (after the checkpoint's data sync).",
-                Achieved(Id::Lab, "meta in flight"),
-            ),
-            step(
-                "Press t to let only every second sector survive, a and z for all and none. Whatever happens to this meta, the other one is untouched, and the log behind it is already synced.",
-                Goal::Act(Act::LabTear),
-            ),
-            step(
-                "So: the log is synced before the meta flips, because a meta that names a state nobody can rebuild would be a broken promise. Let chance try to break it: press r for a thousand crashes.",
-                Achieved(Id::Lab, "counted"),
-            ),
-            step("Every promise was kept. w saves a case to a file. ctrl-n ends the lesson.", Read),
-        ],
-    },
-    Lesson {
-        title: "Old states keep pages",
-        about: "Why a file has pages that the current state does not use.",
-        steps: &[
-            step(
-                "Press 1 and then m until the mode is state: each cell shows what a page is to the file.",
-                Achieved(Id::Map, "state mode"),
-            ),
-            step(
-                "Some pages are kept (k): only an older state uses them. A page is never written in place, so a change leaves the old one behind. Go to one of them.",
-                Achieved(Id::Map, "kept page"),
-            ),
-            step(
-                "Press x: who points here? Close the list with Esc, then press 6: time. ● are states with pages of their own.",
-                Screen(Id::Time),
-            ),
-            step(
-                "Go to an older ● state and press Enter: its tree, exactly as it was. Shared pages are stored once.",
-                Achieved(Id::Tree, "older state"),
-            ),
-            step(
-                "History keeps these states openable; so does a reader that is still at work. A page is free again only when no state needs it. ctrl-n ends the lesson.",
-                Read,
-            ),
-        ],
-    },
-];
 
 /// Where somebody is in a lesson.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,20 +125,38 @@ impl Course {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::deed::Script;
+    use std::collections::BTreeSet;
 
     #[test]
-    fn every_lesson_ends_with_something_to_read() {
+    fn a_lesson_is_done_by_doing_and_ends_with_reading() {
+        let mut ids = BTreeSet::new();
         for lesson in LESSONS {
-            let last = lesson.steps.last().expect("a lesson has steps");
-            assert_eq!(last.goal, Read, "{}", lesson.title);
-            let others = lesson.steps.iter().rev().skip(1);
-            assert!(
-                others.clone().all(|step| step.goal != Read),
-                "{}: steps are done",
-                lesson.title
-            );
+            let title = lesson.title;
+            assert!(ids.insert(lesson.id), "{title}: the id is taken");
+            let (last, others) = lesson.steps.split_last().expect("a lesson has steps");
+            assert_eq!(last.goal, Goal::Read, "{title}");
+            for step in others {
+                assert_ne!(step.goal, Goal::Read, "{title}: steps are done");
+                assert!(!step.press.is_empty(), "{title}: nobody may be stuck: {}", step.text);
+            }
             for step in lesson.steps {
-                assert!(step.text.len() < 330, "{}: {} bytes", lesson.title, step.text.len());
+                assert!(step.text.len() < 330, "{title}: {} bytes: {}", step.text.len(), step.text);
+                let asked = step.press.contains(&Press::Do(Act::LessonDo));
+                assert_eq!(asked, step.exercise.is_some(), "{title}: {}", step.text);
+            }
+        }
+    }
+
+    #[test]
+    fn exercises_can_be_read_and_have_an_engine() {
+        for lesson in LESSONS {
+            for exercise in lesson.steps.iter().filter_map(|step| step.exercise) {
+                assert!(matches!(lesson.stage, Stage::Garden | Stage::Bonsai), "{}", lesson.title);
+                if let Exercise::Deeds(deeds) = exercise {
+                    let script: Result<Script, String> = deeds.parse();
+                    assert!(script.is_ok(), "{}: {script:?}", lesson.title);
+                }
             }
         }
     }

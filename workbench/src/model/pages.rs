@@ -1,9 +1,10 @@
 //! Pages: a few words about each for the map, and one page taken apart for the inspector.
 
 use crate::job::{Data, Desk, Job};
-use northstar_engine::PageId;
 use northstar_engine::inspect::find::{PageSummary, SummaryDepth, summaries};
+use northstar_engine::inspect::tree::{Root, lookup, row_keys};
 use northstar_engine::inspect::{self, PageView};
+use northstar_engine::{FileUuid, PageId, TxnId};
 
 /// Pages in one batch of a scan.
 const BATCH: u64 = 512;
@@ -56,6 +57,65 @@ pub struct LoadedPage {
     pub moved: bool,
     /// Its fields, gaps and problems.
     pub view: PageView,
+}
+
+impl LoadedPage {
+    /// The same page with a bit of byte `at` flipped in memory, judged anew.
+    #[must_use]
+    pub fn with_flip(&self, at: usize, uuid: FileUuid) -> Self {
+        let mut bytes = self.bytes.clone();
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte ^= 1;
+        }
+        let view = inspect::page(&bytes, self.view.id, uuid);
+        Self { bytes, moved: self.moved, view }
+    }
+}
+
+/// Where the keys of a leaf are in an older state.
+#[derive(Clone, Debug)]
+pub struct OlderVersion {
+    /// The leaf that was asked about.
+    pub of: PageId,
+    /// The state and its leaf; none when every older state has the same one, or has none.
+    pub found: Option<(TxnId, PageId)>,
+}
+
+/// Looks for the version of a leaf before this one: the leaf that has its first key in the newest older
+/// state where that is another page.
+#[derive(Debug)]
+pub struct FindOlder {
+    /// The leaf.
+    pub page: PageId,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The states with pages, newest first.
+    pub roots: Vec<Root>,
+}
+
+impl Job for FindOlder {
+    fn name(&self) -> String {
+        format!("look for older versions of p{}", self.page)
+    }
+
+    fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
+        let source = desk.source()?;
+        let mut found = None;
+        let mut seen = false;
+        if let Some(key) = row_keys(&self.bytes).into_iter().next() {
+            for root in &self.roots {
+                let leaf = lookup(&source, root, &key).last().map(|step| step.pointer.page);
+                // Newer states come first: what differs before the page itself is not older.
+                if leaf == Some(self.page) {
+                    seen = true;
+                } else if let Some(leaf) = leaf.filter(|_| seen) {
+                    found = Some((root.txn_id, leaf));
+                    break;
+                }
+            }
+        }
+        Ok(Box::new(OlderVersion { of: self.page, found }))
+    }
 }
 
 /// Reads one page.

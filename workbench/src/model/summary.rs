@@ -5,7 +5,7 @@ use crate::text;
 use northstar_engine::inspect::{self, FileKind, MetaJudgement};
 use northstar_engine::printable::Printable;
 use northstar_engine::{FileUuid, Lsn, TxnId};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,6 +14,8 @@ use std::time::SystemTime;
 pub struct Summary {
     /// Whether it was read at all yet.
     pub loaded: bool,
+    /// Where the file is.
+    pub file: PathBuf,
     /// The file's name, printable.
     pub name: String,
     /// Its path, printable.
@@ -51,6 +53,7 @@ impl Summary {
     pub fn unread(path: &Path) -> Self {
         let name = path.file_name().unwrap_or(path.as_os_str());
         Self {
+            file: path.to_owned(),
             name: Printable::capped(name.as_encoded_bytes(), 40).into_string(),
             path: Printable::capped(path.as_os_str().as_encoded_bytes(), 400).into_string(),
             ..Self::default()

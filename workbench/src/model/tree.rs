@@ -1,9 +1,9 @@
 //! Nodes by level, and a look-up with every comparison.
 
 use crate::job::{Data, Desk, Job};
-use northstar_engine::Pointer;
 use northstar_engine::inspect::Source;
-use northstar_engine::inspect::tree::{LookupStep, NodeView, Root, lookup, node};
+use northstar_engine::inspect::tree::{LookupStep, NodeView, Outcome, Root, lookup, node};
+use northstar_engine::{PageId, Pointer, TxnId};
 
 /// A node, or why there is none.
 pub type Node = Result<NodeView, String>;
@@ -78,5 +78,59 @@ impl Job for LookUp {
             })
             .collect();
         Ok(Box::new(Lookup { key: self.key, steps, nodes }))
+    }
+}
+
+/// A key in one state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// The state.
+    pub txn: TxnId,
+    /// The leaf the search ended in.
+    pub leaf: PageId,
+    /// How long the value is; `None` when the key is not there.
+    pub bytes: Option<u64>,
+}
+
+/// A key in every state with pages.
+#[derive(Clone, Debug)]
+pub struct Versions {
+    /// The key.
+    pub key: Vec<u8>,
+    /// Newest first.
+    pub versions: Vec<Version>,
+}
+
+/// Looks a key up in every state with pages.
+#[derive(Debug)]
+pub struct FindVersions {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The states, newest first.
+    pub roots: Vec<Root>,
+}
+
+impl Job for FindVersions {
+    fn name(&self) -> String {
+        "look a key up in every state".to_owned()
+    }
+
+    fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
+        let source = desk.source()?;
+        let mut versions = Vec::new();
+        let total = self.roots.len() as u64;
+        for (done, root) in self.roots.iter().enumerate() {
+            if !desk.progress(done as u64, total) {
+                return Err("stopped".to_owned());
+            }
+            let steps = lookup(&source, root, &self.key);
+            let Some(last) = steps.last() else { continue };
+            let bytes = match &last.outcome {
+                Outcome::Found(value) => Some(value.bytes),
+                _ => None,
+            };
+            versions.push(Version { txn: root.txn_id, leaf: last.pointer.page, bytes });
+        }
+        Ok(Box::new(Versions { key: self.key, versions }))
     }
 }

@@ -7,7 +7,7 @@ use crate::app::Msg;
 use crate::job::{Job, JobKey, perform};
 use std::collections::VecDeque;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
@@ -17,6 +17,7 @@ const WORKERS: usize = 3;
 pub const WORKER_NAME: &str = "northstar-job";
 
 struct Task {
+    path: PathBuf,
     key: JobKey,
     generation: u64,
     job: Box<dyn Job>,
@@ -43,38 +44,32 @@ impl Shared {
 }
 
 /// The worker threads.
+#[derive(Default)]
 pub struct Pool {
-    path: PathBuf,
     shared: Arc<Shared>,
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Pool").finish_non_exhaustive()
     }
 }
 
 impl Pool {
-    /// A pool for the file at `path`, without threads yet.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, shared: Arc::default() }
-    }
-
     /// Starts the threads; news goes to `sender`.
     pub fn start(&mut self, sender: &mpsc::Sender<Msg>) {
         for number in 0..WORKERS {
             let shared = Arc::clone(&self.shared);
-            let path = self.path.clone();
             let sender = sender.clone();
             let spawned = std::thread::Builder::new()
                 .name(format!("{WORKER_NAME}-{number}"))
-                .spawn(move || work(&shared, &path, &sender));
+                .spawn(move || work(&shared, &sender));
             drop(spawned); // Threads end with the pool; one that did not start leaves the others.
         }
     }
 
-    /// Queues a job; older ones with the same key are given up.
-    pub fn run(&self, key: JobKey, generation: u64, job: Box<dyn Job>) {
+    /// Queues a job about the file at `path`; older ones with the same key are given up.
+    pub fn run(&self, path: PathBuf, key: JobKey, generation: u64, job: Box<dyn Job>) {
         let mut state = self.shared.lock();
         state.waiting.retain(|task| task.key != key);
         for (running, _, stop) in &state.running {
@@ -82,7 +77,7 @@ impl Pool {
                 stop.store(true, Ordering::Relaxed);
             }
         }
-        state.waiting.push_back(Task { key, generation, job, stop: Arc::default() });
+        state.waiting.push_back(Task { path, key, generation, job, stop: Arc::default() });
         drop(state);
         self.shared.work.notify_one();
     }
@@ -112,7 +107,7 @@ impl Drop for Pool {
     }
 }
 
-fn work(shared: &Shared, path: &Path, sender: &mpsc::Sender<Msg>) {
+fn work(shared: &Shared, sender: &mpsc::Sender<Msg>) {
     loop {
         let mut state = shared.lock();
         let task = loop {
@@ -124,14 +119,14 @@ fn work(shared: &Shared, path: &Path, sender: &mpsc::Sender<Msg>) {
             }
             state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
-        let Task { key, generation, job, stop } = task;
+        let Task { path, key, generation, job, stop } = task;
         state.running.push((key, generation, Arc::clone(&stop)));
         drop(state);
         let mut send = |event| {
             // The receiver is gone only when the program ends.
             drop(sender.send(Msg::Job { key, generation, event }));
         };
-        let end = perform(job, path, &stop, &mut send);
+        let end = perform(job, &path, &stop, &mut send);
         send(end);
         shared.lock().running.retain(|(_, running, _)| *running != generation);
     }

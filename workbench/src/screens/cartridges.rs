@@ -41,6 +41,15 @@ impl SheetContent for CartridgesSheet {
         self.error = Some(why.to_owned());
     }
 
+    fn achieved(&self, what: &str, context: &Context) -> bool {
+        let mut own = self.found.iter().flatten();
+        match what {
+            "fresh" => own.any(|view| behind(view, context) == 0),
+            "behind" => own.any(|view| behind(view, context) > 0),
+            _ => false,
+        }
+    }
+
     fn lines(&self, context: &Context) -> Vec<Line> {
         let Some(found) = &self.found else {
             let why = self.error.as_deref().unwrap_or("looking beside the database…");
@@ -55,7 +64,6 @@ impl SheetContent for CartridgesSheet {
                 ),
             ];
         }
-        let now = context.summary.newest_txn();
         let mut lines = Vec::new();
         for view in found {
             let head = format!("{}  {}", view.name, view.type_name);
@@ -70,7 +78,7 @@ impl SheetContent for CartridgesSheet {
             if view.source_uuid != context.summary.uuid {
                 lines.push(Line::role(Role::Warn, "  built from another database"));
             } else {
-                let behind = now.map_or(0, |now| now.get().saturating_sub(view.source_txn.get()));
+                let behind = behind(view, context);
                 let (role, age) = match behind {
                     0 => (Role::Good, "● fresh".to_owned()),
                     n => (Role::Warn, format!("◐ {} behind", text::plural(n, "transaction"))),
@@ -93,4 +101,10 @@ impl SheetContent for CartridgesSheet {
     fn json(&self, _: &Context) -> Value {
         json!({ "screen": "cartridges", "cartridges": self.found })
     }
+}
+
+/// How many transactions a cartridge is behind the newest state.
+fn behind(view: &CartridgeView, context: &Context) -> u64 {
+    let now = context.summary.newest_txn();
+    now.map_or(0, |now| now.get().saturating_sub(view.source_txn.get()))
 }

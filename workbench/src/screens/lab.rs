@@ -7,8 +7,11 @@ mod draw;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::model::deed::{DEED_FORMS, Script};
+use crate::model::lab::case::LoadedCase;
 use crate::model::lab::{
-    Case, CrashAtRandom, CutPower, Experiment, Outcome, RunWorkload, Tally, Verdict, Workload,
+    Case, CrashAtRandom, CutPower, Experiment, LabDisk, LoadCase, Outcome, RunWorkload, Tally,
+    Verdict, WORKLOADS,
 };
 use crate::place::At;
 use crate::widgets::Painter;
@@ -21,6 +24,11 @@ use std::sync::Arc;
 const RUN: &str = "run";
 const CUT: &str = "cut";
 const RANDOM: &str = "random";
+const LOAD: &str = "load";
+const WORKLOAD: &str = "workload";
+const CASE: &str = "case";
+/// Where a case is saved, and looked for unless another name is typed.
+const CASE_FILE: &str = "northstar-crash.json";
 /// Random crashes in one go.
 const RANDOM_LIMIT: u64 = 1000;
 
@@ -35,7 +43,9 @@ enum Pane {
 /// The screen.
 #[derive(Debug, Default)]
 pub struct LabScreen {
-    workload: Workload,
+    /// The workload's place in [`WORKLOADS`]; of no matter once another one was typed.
+    preset: usize,
+    disk: LabDisk,
     experiment: Option<Arc<Experiment>>,
     /// Row n of the timeline: the power fails before operation n.
     timeline: Cursor,
@@ -55,9 +65,47 @@ impl LabScreen {
         let job = CutPower {
             experiment: Arc::clone(experiment),
             at: self.timeline.at,
+            disk: self.disk,
             fates: self.fates.clone(),
         };
         vec![Effect::Run(CUT, Box::new(job))]
+    }
+
+    /// Runs a workload; what is shown stays until it has run.
+    fn run(&mut self, script: Script) -> Vec<Effect> {
+        self.tally = None;
+        vec![Effect::Run(RUN, Box::new(RunWorkload(script)))]
+    }
+
+    fn run_preset(&mut self) -> Vec<Effect> {
+        let (_, script) = WORKLOADS.get(self.preset).copied().unwrap_or(WORKLOADS[0]);
+        match script.parse() {
+            Ok(script) => self.run(script),
+            Err(why) => vec![Effect::Say(why)],
+        }
+    }
+
+    fn case(&self) -> Option<Case> {
+        let (experiment, outcome) = (self.experiment.as_ref()?, self.outcome.as_ref()?);
+        Some(Case::new(experiment, self.disk, &self.fates, outcome))
+    }
+
+    fn take_case(&mut self, loaded: LoadedCase) -> Vec<Effect> {
+        let LoadedCase { path, case, fates, experiment } = loaded;
+        self.experiment = Some(experiment);
+        self.disk = case.disk;
+        self.tally = None;
+        let mut out = self.move_to(case.at);
+        if !out.is_empty() {
+            self.fates = fates;
+            out = self.cut();
+        }
+        out.push(Effect::Say(format!(
+            "{}: {} when it was saved",
+            path.display(),
+            case.verdict.what()
+        )));
+        out
     }
 
     fn moments(&self) -> usize {
@@ -71,7 +119,7 @@ impl LabScreen {
         let count = self
             .experiment
             .as_ref()
-            .map_or(0, |experiment| experiment.trace.crash_at(self.timeline.at).facts().len());
+            .map_or(0, |experiment| experiment.moment(self.timeline.at, self.disk).facts().len());
         self.fates = vec![Fate::Lost; count];
         self.cut()
     }
@@ -100,8 +148,9 @@ impl Component for LabScreen {
                 works.insert(0, Act::LabToggle);
             }
         }
-        works.extend([Act::LabRandom, Act::NextPane, Act::PrevPane]);
-        works.extend([Act::NextProblem, Act::PrevProblem, Act::LabWorkload, Act::LabSave]);
+        works.extend([Act::NextProblem, Act::PrevProblem, Act::NextPane, Act::PrevPane]);
+        works.extend([Act::LabRandom, Act::LabDisk, Act::LabWorkload, Act::LabCompose]);
+        works.extend([Act::LabSave, Act::LabLoad]);
         works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         works
     }
@@ -127,27 +176,39 @@ impl Component for LabScreen {
                 self.rounds += 1;
                 let job = CrashAtRandom {
                     experiment: Arc::clone(experiment),
+                    disk: self.disk,
                     seed: self.rounds,
                     limit: RANDOM_LIMIT,
                 };
                 vec![Effect::Run(RANDOM, Box::new(job))]
             }
             Act::LabWorkload => {
-                self.workload = self.workload.next();
-                self.experiment = None;
-                self.outcome = None;
+                self.preset = (self.preset + 1) % WORKLOADS.len();
+                self.run_preset()
+            }
+            Act::LabCompose => vec![Effect::Ask {
+                question: WORKLOAD,
+                title: format!("a workload: {DEED_FORMS}"),
+                text: self.experiment.as_ref().map_or(String::new(), |run| run.script.to_string()),
+            }],
+            Act::LabDisk => {
+                self.disk = self.disk.next();
                 self.tally = None;
-                vec![Effect::Run(RUN, Box::new(RunWorkload(self.workload)))]
+                let mut out = self.move_to(self.timeline.at);
+                let what = self.disk.warning().unwrap_or("the disk does what it promises");
+                out.push(Effect::Say(what.to_owned()));
+                out
             }
-            Act::LabSave => {
-                let case = Case::new(self.workload, self.timeline.at, &self.fates);
-                match serde_json::to_string_pretty(&case) {
-                    Ok(text) => {
-                        vec![Effect::Save("northstar-crash.json".to_owned(), text + "\n")]
-                    }
-                    Err(error) => vec![Effect::Say(error.to_string())],
-                }
-            }
+            Act::LabSave => match self.case().map(|case| serde_json::to_string_pretty(&case)) {
+                Some(Ok(text)) => vec![Effect::Save(CASE_FILE.to_owned(), text + "\n")],
+                Some(Err(error)) => vec![Effect::Say(error.to_string())],
+                None => Vec::new(),
+            },
+            Act::LabLoad => vec![Effect::Ask {
+                question: CASE,
+                title: "load which case?".to_owned(),
+                text: CASE_FILE.to_owned(),
+            }],
             Act::NextPane | Act::PrevPane => {
                 self.pane = if self.pane == Pane::Facts { Pane::Timeline } else { Pane::Facts };
                 Vec::new()
@@ -185,7 +246,7 @@ impl Component for LabScreen {
             return Vec::new();
         }
         self.started = true;
-        vec![Effect::Run(RUN, Box::new(RunWorkload(self.workload)))]
+        self.run_preset()
     }
 
     fn place(&self) -> At {
@@ -206,7 +267,13 @@ impl Component for LabScreen {
             RUN => {
                 if let Ok(experiment) = data.downcast::<Arc<Experiment>>() {
                     self.experiment = Some(*experiment);
+                    self.error = None;
                     return self.move_to(self.moments().saturating_sub(1));
+                }
+            }
+            LOAD => {
+                if let Ok(loaded) = data.downcast::<LoadedCase>() {
+                    return self.take_case(*loaded);
                 }
             }
             CUT => {
@@ -233,6 +300,17 @@ impl Component for LabScreen {
         self.error = Some(why.to_owned());
     }
 
+    fn answer(&mut self, question: &'static str, answer: &str, _: &Context) -> Vec<Effect> {
+        match question {
+            WORKLOAD => match answer.parse() {
+                Ok(script) => self.run(script),
+                Err(why) => vec![Effect::Say(why)],
+            },
+            CASE => vec![Effect::Run(LOAD, Box::new(LoadCase(answer.trim().into())))],
+            _ => Vec::new(),
+        }
+    }
+
     fn click(&mut self, _: u16, y: u16, _: bool, _: &Context) -> Vec<Effect> {
         let row =
             y.checked_sub(2).and_then(|y| self.timeline.row_at(usize::from(y), self.moments()));
@@ -247,20 +325,33 @@ impl Component for LabScreen {
         Some(("what happened".to_owned(), draw::story(outcome).join("\n")))
     }
 
-    fn achieved(&self, what: &str) -> bool {
+    fn achieved(&self, what: &str, _: &Context) -> bool {
         let Some(outcome) = &self.outcome else { return false };
         let (acknowledged, recovered) = (outcome.acknowledged, outcome.recovered);
+        let pending = |word: &str| outcome.facts.iter().any(|fact| fact.contains(word));
+        let kept = outcome.verdict == Verdict::Kept;
         match what {
             // A commit on its way to the disk was lost, and nobody had been told it was safe.
             "unsynced lost" => {
-                let pending = outcome.facts.iter().any(|fact| fact.contains("commit"));
-                pending && recovered.is_some() && recovered == acknowledged
+                pending("commit") && recovered.is_some() && recovered == acknowledged
             }
             "unacknowledged survived" => recovered > acknowledged && acknowledged.is_some(),
-            "replayed" => recovered > outcome.checkpoint && outcome.checkpoint.is_some(),
-            "meta in flight" => outcome.facts.iter().any(|fact| fact.contains("meta")),
+            "torn record" => outcome.decided_by("CRASH-15") && kept,
+            "nothing in flight" => {
+                outcome.facts.is_empty()
+                    && recovered == acknowledged
+                    && recovered > outcome.checkpoint
+            }
+            "pages in flight" => {
+                pending("(page") && !pending("meta slot") && outcome.decided_by("LOG-8")
+            }
+            "meta in flight" => pending("meta slot"),
+            "damaged meta" => pending("meta slot") && outcome.slot_is_out() && kept,
+            "honest" => self.disk == LabDisk::Honest,
+            "disk lies" => self.disk == LabDisk::IgnoresLogSyncs,
+            "lost" => outcome.verdict == Verdict::Broken && recovered.is_some(),
+            "refused" => outcome.verdict == Verdict::Broken && recovered.is_none(),
             "counted" => self.tally.as_ref().is_some_and(|tally| tally.tried >= 100),
-            "broken" => outcome.verdict == Verdict::Broken,
             _ => false,
         }
     }
@@ -281,11 +372,12 @@ impl Component for LabScreen {
                 (0..experiment.trace.len()).map(|at| experiment.trace.describe(at))
             })
             .collect();
-        let case = Case::new(self.workload, self.timeline.at, &self.fates);
+        let engine = self.experiment.as_ref().and_then(|run| run.engine_at(self.timeline.at));
         json!({
             "screen": "lab",
             "operations": operations,
-            "case": case,
+            "case": self.case(),
+            "engine": engine,
             "outcome": self.outcome,
             "random_crashes": self.tally.as_ref().map(|tally| tally.tried),
         })

@@ -1,19 +1,74 @@
-//! The list of lessons. A lesson itself runs in a strip below whatever screen it sends one to.
+//! The list of lessons, and the chart that one of them is about.
+//!
+//! A lesson itself runs in a strip below whatever screen it sends one to.
+
+mod chart;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::model::lessons::LESSONS;
+use crate::model::lessons::{LESSONS, Press, Step};
+use crate::model::progress::Reached;
 use crate::place::At;
+use crate::text;
 use crate::theme::Role;
+use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
-use crate::widgets::{Painter, text};
 use serde_json::{Value, json};
 use std::any::Any;
+
+/// Rows a lesson takes in the list.
+const ROWS: u16 = 2;
 
 /// The screen.
 #[derive(Debug, Default)]
 pub struct LessonsScreen {
     cursor: Cursor,
+    /// Over the bars of the chart.
+    bars: Cursor,
+    /// The chart was put away to see the list.
+    list_wanted: bool,
+    /// The cursor has been moved, or the first open lesson was selected.
+    placed: bool,
+    /// The lesson that was suggested last.
+    suggested: Option<usize>,
+}
+
+impl LessonsScreen {
+    fn shows_chart(&self, context: &Context) -> bool {
+        context.latencies.as_deref().is_some() && !self.list_wanted
+    }
+
+    fn draw_list(&self, painter: &mut Painter<'_>, context: &Context) {
+        let width = painter.width();
+        let intro = "Enter starts a lesson. It stays below the screens, shows which keys to press, and goes on when you have done what it asks.";
+        let mut y = 0;
+        for line in text::wrap(intro, usize::from(width.saturating_sub(2))) {
+            painter.put(1, y, &line, Role::Dim);
+            y += 1;
+        }
+        y += 1;
+        let rows = usize::from(painter.height().saturating_sub(y) / ROWS).max(1);
+        for at in self.cursor.window(LESSONS.len(), rows) {
+            let Some(lesson) = LESSONS.get(at) else { break };
+            let (mark, role, reached) = match context.progress.of(at) {
+                Some(Reached::Done) => ("✓", Role::Good, "done".to_owned()),
+                Some(Reached::Step(step)) => {
+                    ("◐", Role::Warn, format!("step {step} of {}", lesson.steps.len()))
+                }
+                None => ("○", Role::Dim, text::plural(lesson.steps.len() as u64, "step")),
+            };
+            painter.put(1, y, mark, role);
+            painter.put(3, y, &format!("{}  {}", at + 1, lesson.title), Role::Title);
+            painter.put_right(width.saturating_sub(1), y, &reached, Role::Dim);
+            let about = text::cut(lesson.about, usize::from(width.saturating_sub(7)));
+            painter.put(6, y + 1, &about, Role::Text);
+            if at == self.cursor.at {
+                painter.mark(0, y, width, 1, Role::Selected);
+                painter.put(0, y, "▌", Role::Selected);
+            }
+            y += ROWS;
+        }
+    }
 }
 
 impl Component for LessonsScreen {
@@ -21,19 +76,41 @@ impl Component for LessonsScreen {
         ScreenId::Lessons
     }
 
-    fn works(&self, _: &Context) -> Vec<Act> {
-        vec![Act::Open, Act::Up, Act::Down, Act::Top, Act::End]
+    fn works(&self, context: &Context) -> Vec<Act> {
+        let mut works = vec![Act::Up, Act::Down, Act::Top, Act::End];
+        if context.latencies.as_deref().is_some() {
+            works.insert(0, Act::NextPane);
+        }
+        if !self.shows_chart(context) {
+            works.insert(0, Act::Open);
+        }
+        works
     }
 
-    fn act(&mut self, act: Act, _: &Context) -> Vec<Effect> {
-        if act == Act::Open {
-            return vec![Effect::Lesson(self.cursor.at)];
+    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
+        match act {
+            Act::NextPane => self.list_wanted = !self.list_wanted,
+            Act::Open => return vec![Effect::Lesson(self.cursor.at)],
+            act if self.shows_chart(context) => {
+                let len = context.latencies.as_deref().map_or(0, |all| all.buckets().len());
+                self.bars.go(act, len);
+            }
+            act => {
+                self.placed = true;
+                self.cursor.go(act, LESSONS.len());
+            }
         }
-        self.cursor.go(act, LESSONS.len());
         Vec::new()
     }
 
-    fn show(&mut self, _: &At, _: &Context) -> Vec<Effect> {
+    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
+        self.list_wanted = false;
+        // The first open lesson at first, then the one behind each that is done.
+        if !self.placed || self.suggested != context.next_lesson {
+            (self.placed, self.suggested) = (true, context.next_lesson);
+            let next = context.next_lesson.or_else(|| context.progress.open_from(0));
+            self.cursor.select(next.unwrap_or(0), LESSONS.len());
+        }
         Vec::new()
     }
 
@@ -52,48 +129,52 @@ impl Component for LessonsScreen {
     fn failed(&mut self, _: &'static str, _: &str) {}
 
     fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
-        let row = usize::from(y.saturating_sub(2) / 3);
-        if row < LESSONS.len() {
-            self.cursor.select(row, LESSONS.len());
+        if self.shows_chart(context) {
+            return Vec::new();
+        }
+        let row = y.checked_sub(3).map(|y| usize::from(y / ROWS));
+        if let Some(at) = row.and_then(|row| self.cursor.row_at(row, LESSONS.len())) {
+            self.cursor.select(at, LESSONS.len());
         }
         if again { self.act(Act::Open, context) } else { Vec::new() }
     }
 
-    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
-        let width = painter.width();
-        let intro = "Enter starts a lesson. It stays below the screens and goes on when you have done what it asks.";
-        let mut y = 0;
-        for line in text::wrap(intro, usize::from(width.saturating_sub(2))) {
-            painter.put(1, y, &line, Role::Dim);
-            y += 1;
+    fn achieved(&self, what: &str, context: &Context) -> bool {
+        let Some(latencies) = context.latencies.as_deref().filter(|_| self.shows_chart(context))
+        else {
+            return false;
+        };
+        match what {
+            "chart" => true,
+            "slowest bar" => self.bars.at + 1 == latencies.buckets().len() && self.bars.at > 0,
+            _ => false,
         }
-        y += 1;
-        let rows = usize::from(painter.height().saturating_sub(y) / 3).max(1);
-        for at in self.cursor.window(LESSONS.len(), rows) {
-            let Some(lesson) = LESSONS.get(at) else { break };
-            let done = context.lessons_done.contains(&at);
-            let (mark, role) = if done { ("✓", Role::Good) } else { ("○", Role::Dim) };
-            painter.put(1, y, mark, role);
-            painter.put(3, y, &format!("{}  {}", at + 1, lesson.title), Role::Title);
-            let steps = text::plural(lesson.steps.len() as u64, "step");
-            painter.put_right(width.saturating_sub(1), y, &steps, Role::Dim);
-            painter.put(6, y + 1, lesson.about, Role::Text);
-            if at == self.cursor.at {
-                painter.mark(0, y, width, 1, Role::Selected);
-                painter.put(0, y, "▌", Role::Selected);
+    }
+
+    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
+        match context.latencies.as_deref() {
+            Some(latencies) if self.shows_chart(context) => {
+                chart::draw(latencies, &self.bars, painter);
             }
-            y += 3;
+            _ => self.draw_list(painter, context),
         }
     }
 
     fn text(&self, context: &Context) -> Vec<String> {
         let mut lines = Vec::new();
         for (at, lesson) in LESSONS.iter().enumerate() {
-            let done = if context.lessons_done.contains(&at) { " (done)" } else { "" };
-            lines.push(format!("{}. {}{done}: {}", at + 1, lesson.title, lesson.about));
+            let reached = match context.progress.of(at) {
+                Some(Reached::Done) => " (done)".to_owned(),
+                Some(Reached::Step(step)) => format!(" (step {step} reached)"),
+                None => String::new(),
+            };
+            lines.push(format!("{}. {}{reached}: {}", at + 1, lesson.title, lesson.about));
             for (number, step) in lesson.steps.iter().enumerate() {
                 lines.push(format!("   {}. {}", number + 1, step.text));
             }
+        }
+        if let Some(latencies) = context.latencies.as_deref() {
+            lines.extend(chart::text(latencies));
         }
         lines
     }
@@ -103,11 +184,38 @@ impl Component for LessonsScreen {
             .iter()
             .enumerate()
             .map(|(at, lesson)| {
-                let steps: Vec<&str> = lesson.steps.iter().map(|step| step.text).collect();
-                let done = context.lessons_done.contains(&at);
-                json!({ "title": lesson.title, "about": lesson.about, "steps": steps, "done": done })
+                let done = context.progress.of(at) == Some(Reached::Done);
+                let steps: Vec<Value> = lesson.steps.iter().map(step_json).collect();
+                json!({
+                    "id": lesson.id,
+                    "title": lesson.title,
+                    "about": lesson.about,
+                    "steps": steps,
+                    "done": done,
+                })
             })
             .collect();
-        json!({ "screen": "lessons", "lessons": lessons })
+        let engine = context.exercised.as_ref().map(|exercised| &exercised.stats);
+        let latencies = context.latencies.as_deref().map(chart::json);
+        json!({
+            "screen": "lessons",
+            "lessons": lessons,
+            "engine": engine,
+            "latencies": latencies,
+        })
     }
+}
+
+fn step_json(step: &Step) -> Value {
+    let actions: Vec<&str> = step
+        .press
+        .iter()
+        .filter_map(|press| match press {
+            Press::Do(act) | Press::Again(act) => Some(act.row().id),
+            Press::Screen(screen) => Some(screen.name()),
+            Press::Type(text) => Some(text),
+            Press::Enter => None,
+        })
+        .collect();
+    json!({ "text": step.text, "does": actions })
 }

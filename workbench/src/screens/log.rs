@@ -1,19 +1,23 @@
 //! The commit log: every record, what the selected one did, and how the log ends.
 //!
-//! Records, their operations and the explanation of the tail come from `inspect::log`. Filters by type
-//! and by key; `]` goes to the next record with a problem or to the tail.
+//! Records, their operations and the explanation of the tail come from `inspect::log`. Filters by type,
+//! transaction, key and page; `]` goes to the next record with a problem or to the tail.
 
 mod draw;
+mod filter;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::model::log::{
-    FindTouching, LoadLog, LoadRecord, LoadedRecord, LogEnd, LogOpened, LogPart, RECORDS_MAX,
+    FindTouching, Keys, LoadLog, LoadRecord, LoadedRecord, LogEnd, LogOpened, LogPart, RECORDS_MAX,
     Touching, type_name,
 };
 use crate::place::{At, Place};
+use crate::text;
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
+use filter::Filter;
+use northstar_engine::PageId;
 use northstar_engine::format::log_record::RecordType;
 use northstar_engine::inspect::log::{LogView, OpView, RecordDetail, RecordView, Tail};
 use northstar_engine::printable::{Printable, unescape};
@@ -25,6 +29,8 @@ const LOG: &str = "log";
 const RECORD: &str = "record";
 const TOUCHING: &str = "touching";
 const KEY: &str = "key";
+const PAGE: &str = "page";
+const TXNS: &str = "txns";
 
 /// The pane that has the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -43,33 +49,40 @@ pub struct LogScreen {
     ended: bool,
     /// Indices into `records` that pass the filters.
     shown: Vec<usize>,
-    only: Option<RecordType>,
-    touching: Option<Touching>,
+    filter: Filter,
     cursor: Cursor,
     detail: Option<RecordDetail>,
     ops: Cursor,
     pane: Pane,
     histogram: bool,
     wanted: Option<At>,
+    /// The newest record is selected, and stays so as the log grows.
+    at_end: bool,
+    /// Reloads asked for when the log was read.
+    reloads: u64,
     started: bool,
     error: Option<String>,
 }
 
 impl LogScreen {
-    fn passes(&self, record: &RecordView) -> bool {
-        self.only.is_none_or(|only| record.record_type == only)
-            && self.touching.as_ref().is_none_or(|touching| touching.found.contains(&record.lsn))
-    }
-
-    fn filter(&mut self) {
+    /// Shows what passes the filters, and stays near what was selected.
+    fn narrow(&mut self) -> Vec<Effect> {
         let here = self.selected().map(|record| record.lsn);
         self.shown = (0..self.records.len())
-            .filter(|at| self.records.get(*at).is_some_and(|record| self.passes(record)))
+            .filter(|at| self.records.get(*at).is_some_and(|record| self.filter.passes(record)))
             .collect();
         let lsn_at = |at: &usize| self.records.get(*at).map(|record| record.lsn);
         let at = self.shown.iter().position(|at| here.is_some() && lsn_at(at) >= here);
         let len = self.len();
         self.cursor.select(at.unwrap_or(0), len);
+        self.load_detail()
+    }
+
+    /// Looks for records that touch keys.
+    fn look_for(&self, keys: Keys) -> Vec<Effect> {
+        let Some(log) = self.log.clone() else { return Vec::new() };
+        let records = self.records.iter().map(|record| record.lsn).collect();
+        vec![Effect::Run(TOUCHING, Box::new(FindTouching { keys, log, records }))]
     }
 
     /// Visible rows: the records, and the tail when there is something to say of it.
@@ -176,6 +189,10 @@ impl LogScreen {
     }
 }
 
+fn ask(question: &'static str, title: &str) -> Effect {
+    Effect::Ask { question, title: format!("{title}; empty: all"), text: String::new() }
+}
+
 impl Component for LogScreen {
     fn id(&self) -> ScreenId {
         ScreenId::Log
@@ -190,7 +207,8 @@ impl Component for LogScreen {
         if self.detail.as_ref().is_some_and(|detail| !detail.ops.is_empty()) {
             works.extend([Act::NextPane, Act::PrevPane]);
         }
-        works.extend([Act::LogKey, Act::LogType, Act::NextProblem, Act::PrevProblem]);
+        works.extend([Act::LogKey, Act::LogType, Act::LogTxn, Act::LogPage]);
+        works.extend([Act::NextProblem, Act::PrevProblem]);
         works.push(Act::LogHistogram);
         works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         works.extend([Act::Left, Act::Right]);
@@ -217,23 +235,15 @@ impl Component for LogScreen {
             }
             Act::Open => self.follow(context),
             Act::LogType => {
-                self.only = match self.only {
-                    None => Some(RecordType::Commit),
-                    Some(RecordType::Commit) => Some(RecordType::Checkpoint),
-                    Some(RecordType::Checkpoint) => Some(RecordType::Continuation),
-                    Some(RecordType::Continuation) => None,
-                };
-                self.filter();
-                let what = self.only.map_or("all records", type_name);
-                let mut out = self.load_detail();
+                self.filter.next_type();
+                let mut out = self.narrow();
+                let what = self.filter.only.map_or("all records", type_name);
                 out.push(Effect::Say(format!("showing: {what}")));
                 out
             }
-            Act::LogKey => vec![Effect::Ask {
-                question: KEY,
-                title: "only commits that touch keys starting with".to_owned(),
-                text: String::new(),
-            }],
+            Act::LogPage => vec![ask(PAGE, "only commits that touch the keys of page")],
+            Act::LogTxn => vec![ask(TXNS, "only transactions (118 or 110..118)")],
+            Act::LogKey => vec![ask(KEY, "only commits that touch keys starting with")],
             Act::LogHistogram => {
                 self.histogram = !self.histogram;
                 Vec::new()
@@ -273,19 +283,17 @@ impl Component for LogScreen {
         }
     }
 
-    fn reload(&mut self, _: &Context) -> Vec<Effect> {
-        self.started = true;
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
         // Stay where we are; at the end, stay at the end (a live log grows there).
-        let at_end = !self.shown.is_empty() && self.cursor.at + 2 >= self.len();
-        if self.wanted.is_none() && !at_end && self.cursor.at > 0 {
-            self.wanted = Some(self.place());
+        if self.ended || !self.started {
+            self.at_end = self.cursor.at + 2 >= self.len();
         }
-        self.records.clear();
-        self.shown.clear();
-        self.tail = None;
-        self.ended = false;
+        self.started = true;
         self.error = None;
-        vec![Effect::Run(LOG, Box::new(LoadLog))]
+        // Who asks for a reload wants everything read again.
+        let asked = std::mem::replace(&mut self.reloads, context.reloads) != context.reloads;
+        let known = if asked { None } else { self.records.last().cloned() };
+        vec![Effect::Run(LOG, Box::new(LoadLog { known }))]
     }
 
     fn loaded(
@@ -303,11 +311,10 @@ impl Component for LogScreen {
         }
         if slot == TOUCHING {
             if let Ok(touching) = data.downcast::<Touching>() {
-                let (count, prefix) = (touching.found.len(), Printable::new(&touching.prefix));
-                let note = format!("{count} records touch \"{}\"", prefix.as_str());
-                self.touching = Some(*touching);
-                self.filter();
-                let mut out = self.load_detail();
+                let count = text::plural(touching.found.len() as u64, "record");
+                let note = format!("{count} with {}", touching.wanted);
+                self.filter.touching = Some(*touching);
+                let mut out = self.narrow();
                 out.push(Effect::Say(note));
                 return out;
             }
@@ -315,7 +322,16 @@ impl Component for LogScreen {
         }
         let data = match data.downcast::<LogOpened>() {
             Ok(opened) => {
-                self.log = Some(opened.0);
+                if !opened.resumed {
+                    if !self.at_end && self.wanted.is_none() {
+                        self.wanted = Some(self.place());
+                    }
+                    self.records.clear();
+                    self.shown.clear();
+                    self.tail = None;
+                    self.ended = false;
+                }
+                self.log = Some(opened.log);
                 return Vec::new();
             }
             Err(data) => data,
@@ -331,8 +347,9 @@ impl Component for LogScreen {
                     from = 0;
                 }
                 let new = from..self.records.len();
-                let passing = new
-                    .filter(|at| self.records.get(*at).is_some_and(|record| self.passes(record)));
+                let passing = new.filter(|at| {
+                    self.records.get(*at).is_some_and(|record| self.filter.passes(record))
+                });
                 let passing: Vec<usize> = passing.collect();
                 self.shown.extend(passing);
                 return match self.wanted.clone() {
@@ -350,7 +367,9 @@ impl Component for LogScreen {
                 return self.find(&at);
             }
             // The newest record is what most people come for.
-            self.cursor.select(self.shown.len().saturating_sub(1), len);
+            if self.at_end {
+                self.cursor.select(self.shown.len().saturating_sub(1), len);
+            }
             return self.load_detail();
         }
         Vec::new()
@@ -363,21 +382,32 @@ impl Component for LogScreen {
     }
 
     fn answer(&mut self, question: &'static str, answer: &str, _: &Context) -> Vec<Effect> {
-        if question != KEY {
-            return Vec::new();
-        }
-        if answer.is_empty() {
-            self.touching = None;
-            self.filter();
-            return self.load_detail();
-        }
-        match (unescape(answer), &self.log) {
-            (Some(prefix), Some(log)) => {
-                let records = self.records.iter().map(|record| record.lsn).collect();
-                let log = Arc::clone(log);
-                vec![Effect::Run(TOUCHING, Box::new(FindTouching { prefix, log, records }))]
+        let trimmed = answer.trim();
+        match question {
+            // Nothing typed: everything is shown again.
+            KEY | PAGE if trimmed.is_empty() => {
+                self.filter.touching = None;
+                self.narrow()
             }
-            _ => vec![Effect::Say(format!("not a whole escape: {answer}"))],
+            TXNS if trimmed.is_empty() => {
+                self.filter.txns = None;
+                self.narrow()
+            }
+            KEY => match unescape(answer) {
+                Some(prefix) => self.look_for(Keys::Prefix(prefix)),
+                None => vec![Effect::Say(format!("not a whole escape: {answer}"))],
+            },
+            PAGE => match trimmed.trim_start_matches(['p', 'P']).parse() {
+                Ok(page) => self.look_for(Keys::Page(PageId::new(page))),
+                Err(_) => vec![Effect::Say(format!("no page: {answer}"))],
+            },
+            _ => match Filter::read_txns(trimmed) {
+                Some(txns) => {
+                    self.filter.txns = Some(txns);
+                    self.narrow()
+                }
+                None => vec![Effect::Say(format!("no transactions: {answer}"))],
+            },
         }
     }
 
@@ -394,7 +424,7 @@ impl Component for LogScreen {
         if again { self.act(Act::Open, context) } else { Vec::new() }
     }
 
-    fn achieved(&self, what: &str) -> bool {
+    fn achieved(&self, what: &str, _: &Context) -> bool {
         what == "tail" && self.on_tail()
     }
 

@@ -254,7 +254,7 @@ impl Component for MapScreen {
         out
     }
 
-    fn achieved(&self, what: &str) -> bool {
+    fn achieved(&self, what: &str, _: &Context) -> bool {
         match what {
             "state mode" => self.mode == Mode::State,
             "kept page" => self.on_kept,

@@ -170,7 +170,7 @@ impl Component for MetasScreen {
         self.error = Some(why.to_owned());
     }
 
-    fn achieved(&self, what: &str) -> bool {
+    fn achieved(&self, what: &str, _: &Context) -> bool {
         what == "torn" && self.answer.as_ref().is_some_and(|answer| answer.torn != Torn::default())
     }
 

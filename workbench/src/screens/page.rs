@@ -6,9 +6,10 @@
 mod draw;
 mod rows;
 
+use super::tree::roots;
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::model::pages::{LoadPage, LoadedPage};
+use crate::model::pages::{FindOlder, LoadPage, LoadedPage, OlderVersion};
 use crate::place::{At, Place};
 use crate::widgets::list::Cursor;
 use crate::widgets::{Painter, hexgrid, text};
@@ -20,10 +21,12 @@ use rows::{Row, Rows};
 use serde_json::{Value, json};
 use std::any::Any;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 const PAGE: &str = "page";
 const OTHER: &str = "other";
 const DIFF: &str = "diff";
+const OLDER: &str = "older";
 
 /// The pane that has the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -52,6 +55,8 @@ pub struct PageScreen {
     wanted: Option<u32>,
     page: Option<LoadedPage>,
     other: Option<LoadedPage>,
+    /// Bytes that were flipped in memory: the file has them otherwise.
+    flipped: BTreeSet<usize>,
     rows: Rows,
     list: Cursor,
     /// The byte under the cursor.
@@ -68,6 +73,7 @@ impl PageScreen {
             self.id = id;
             self.page = None;
             self.other = None;
+            self.flipped.clear();
             self.error = None;
         }
         vec![Effect::Run(PAGE, Box::new(LoadPage { id }))]
@@ -170,6 +176,32 @@ impl PageScreen {
         Vec::new()
     }
 
+    /// Flips a bit of the byte under the cursor in memory, or back, and judges the page anew.
+    fn flip(&mut self, context: &Context) {
+        let Some(page) = &self.page else { return };
+        let page = page.with_flip(self.byte, context.summary.uuid);
+        if !self.flipped.remove(&self.byte) {
+            self.flipped.insert(self.byte);
+        }
+        let byte = self.byte;
+        self.rows.rebuild(&page.view);
+        self.page = Some(page);
+        self.list.clamp(self.rows.visible.len());
+        self.select_byte(byte);
+    }
+
+    /// Asks for the page to compare with; the version before this one is proposed.
+    fn ask_diff(older: &OlderVersion) -> Effect {
+        let (title, text) = match older.found {
+            Some((txn, page)) => (
+                format!("compare with page (p{page}: its version in txn {txn})"),
+                format!("p{page}"),
+            ),
+            None => ("compare with page".to_owned(), "p".to_owned()),
+        };
+        Effect::Ask { question: DIFF, title, text }
+    }
+
     /// Bytes worth a look: gaps that are not just zero, broken rules, differences.
     fn points(&self) -> Vec<usize> {
         let Some(page) = &self.page else { return Vec::new() };
@@ -220,6 +252,7 @@ impl PageScreen {
             self.byte = 0;
         }
         self.rows.rebuild(&page.view);
+        self.flipped.clear();
         self.page = Some(page);
         self.error = None;
         match self.wanted.take() {
@@ -296,7 +329,7 @@ impl Component for PageScreen {
         if !self.points().is_empty() {
             works.extend([Act::NextProblem, Act::PrevProblem]);
         }
-        works.extend([Act::PageDiff, Act::PageParent, Act::PageNext, Act::PagePrev]);
+        works.extend([Act::PageDiff, Act::PageFlip, Act::PageParent, Act::PageNext, Act::PagePrev]);
         works.extend([Act::Up, Act::Down, Act::Left, Act::Right]);
         works.extend([Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         works
@@ -324,11 +357,15 @@ impl Component for PageScreen {
                 self.other = None;
                 Vec::new()
             }
-            Act::PageDiff => vec![Effect::Ask {
-                question: DIFF,
-                title: "compare with page".to_owned(),
-                text: "p".to_owned(),
-            }],
+            Act::PageDiff => {
+                let Some(page) = &self.page else { return Vec::new() };
+                let (page, bytes) = (self.id, page.bytes.clone());
+                vec![Effect::Run(OLDER, Box::new(FindOlder { page, bytes, roots: roots(context) }))]
+            }
+            Act::PageFlip => {
+                self.flip(context);
+                Vec::new()
+            }
             Act::Left | Act::Right if self.pane == Pane::Fields => {
                 let open =
                     self.field().is_some_and(|field| self.rows.is_open(field, self.selected()));
@@ -385,6 +422,10 @@ impl Component for PageScreen {
         data: Box<dyn Any + Send>,
         _: &Context,
     ) -> Vec<Effect> {
+        if slot == OLDER {
+            let older = data.downcast::<OlderVersion>().ok().filter(|older| older.of == self.id);
+            return older.map(|older| Self::ask_diff(&older)).into_iter().collect();
+        }
         let Ok(page) = data.downcast::<LoadedPage>() else { return Vec::new() };
         if slot == OTHER {
             self.other = Some(*page);
@@ -427,9 +468,10 @@ impl Component for PageScreen {
         if again { self.follow() } else { Vec::new() }
     }
 
-    fn achieved(&self, what: &str) -> bool {
+    fn achieved(&self, what: &str, _: &Context) -> bool {
         let page_type = self.page.as_ref().and_then(|page| page.view.page_type);
         match what {
+            "root field" => self.field().is_some_and(|field| field.name == "root"),
             "meta page" => page_type == Some(PageType::Meta),
             "node page" => matches!(page_type, Some(PageType::Internal | PageType::Leaf)),
             "leaf page" => page_type == Some(PageType::Leaf),
@@ -467,7 +509,12 @@ impl Component for PageScreen {
 
     fn json(&self, _: &Context) -> Value {
         match &self.page {
-            Some(page) => json!({ "screen": "page", "page": page.view, "moved": page.moved }),
+            Some(page) => json!({
+                "screen": "page",
+                "page": page.view,
+                "moved": page.moved,
+                "flipped_in_memory": self.flipped,
+            }),
             None => json!({ "screen": "page", "page": null }),
         }
     }

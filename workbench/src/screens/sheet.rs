@@ -86,6 +86,12 @@ pub(super) trait SheetContent: fmt::Debug + Default + Send {
         let _ = why;
     }
 
+    /// Whether something that a lesson asks for is so.
+    fn achieved(&self, what: &str, context: &Context) -> bool {
+        let _ = (what, context);
+        false
+    }
+
     /// Its lines.
     fn lines(&self, context: &Context) -> Vec<Line>;
 
@@ -149,6 +155,10 @@ impl<C: SheetContent> Component for SheetScreen<C> {
 
     fn reload(&mut self, context: &Context) -> Vec<Effect> {
         self.content.reload(context)
+    }
+
+    fn achieved(&self, what: &str, context: &Context) -> bool {
+        self.content.achieved(what, context)
     }
 
     fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {

@@ -1,158 +1,187 @@
 //! The states of the database, oldest to newest, and what changed from one to the next.
 //!
-//! Honest about sources: a state is *exact* (●) while its pages are all there, *partial* (◐) when some
-//! were used again, and *log only* (○) when just the commit record tells of it. For a state without
-//! pages the changes are the record's operations.
+//! Honest about sources: a state has pages of its own (●) or only a record in the log (○), and every
+//! comparison says whether it is exact, partial, replayed or from the log only (`model::time`). A base
+//! can be pinned: then everything is compared with it, and the changes in between add up.
+
+mod draw;
 
 use super::tree::roots;
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::model::log::{LoadLog, LoadRecord, LoadedRecord, LogOpened, LogPart, is_commit};
-use crate::model::time::{Change, Compare, Comparison};
+use crate::job::{Data, Desk, Job};
+use crate::model::log::{LoadLog, LogOpened, LogPart};
+use crate::model::time::{Compare, Comparison, Film, MakeFilm, State, States};
 use crate::place::{At, Place};
-use crate::theme::Role;
+use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
-use crate::widgets::{Painter, text};
-use northstar_engine::inspect::log::{LogView, OpKind, RecordDetail, RecordView};
-use northstar_engine::inspect::tree::Root;
+use northstar_engine::TxnId;
+use northstar_engine::inspect::log::{LogView, RecordView};
 use northstar_engine::printable::Printable;
-use northstar_engine::{Lsn, TxnId};
 use serde_json::{Value, json};
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 const LOG: &str = "log";
 const COMPARE: &str = "compare";
-const RECORD: &str = "record";
+const PLAY: &str = "play";
+const FILM: &str = "film";
+/// Where a film is saved.
+const FILM_FILE: &str = "northstar-time.cast";
+/// How long a state is shown while the film plays.
+const A_STATE: Duration = Duration::from_millis(600);
 
-/// One state.
-#[derive(Clone, Debug)]
-struct Moment {
-    txn: TxnId,
-    root: Option<Root>,
-    lsn: Option<Lsn>,
-    ops: Option<u64>,
+/// What the right side lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+enum Side {
+    #[default]
+    Keys,
+    Pages,
 }
 
 /// The screen.
 #[derive(Debug, Default)]
 pub struct TimeScreen {
     log: Option<Arc<LogView>>,
-    commits: BTreeMap<TxnId, (Lsn, Option<u64>)>,
+    states: States,
     cursor: Cursor,
-    comparison: Option<(TxnId, Comparison)>,
-    detail: Option<RecordDetail>,
-    keys: Cursor,
+    /// Compared with this one instead of the state before.
+    base: Option<TxnId>,
+    side: Side,
+    comparison: Option<Comparison>,
     wanted: Option<TxnId>,
+    playing: bool,
+    /// The last record read, to go on behind it.
+    last: Option<RecordView>,
+    /// Reloads asked for when the log was read.
+    reloads: u64,
     started: bool,
     error: Option<String>,
 }
 
+/// Waits while a state of the film is looked at.
+#[derive(Debug)]
+struct Pause;
+
+/// The pause is over.
+#[derive(Debug)]
+struct Paused;
+
+impl Job for Pause {
+    fn name(&self) -> String {
+        "play".to_owned()
+    }
+
+    fn run(self: Box<Self>, _: &mut Desk<'_>) -> Result<Data, String> {
+        std::thread::sleep(A_STATE);
+        Ok(Box::new(Paused))
+    }
+}
+
 impl TimeScreen {
     /// All states known, newest first.
-    fn moments(&self, context: &Context) -> Vec<Moment> {
-        let mut moments: BTreeMap<TxnId, Moment> = self
-            .commits
-            .iter()
-            .map(|(txn, (lsn, ops))| {
-                (*txn, Moment { txn: *txn, root: None, lsn: Some(*lsn), ops: *ops })
-            })
-            .collect();
+    fn states(&self, context: &Context) -> Vec<State> {
+        let mut states = self.states.clone();
         for root in roots(context) {
-            let txn = root.txn_id;
-            let empty = Moment { txn, root: None, lsn: None, ops: None };
-            moments.entry(txn).or_insert(empty).root = Some(root);
+            states.take_root(root);
         }
-        moments.into_values().rev().collect()
+        states.newest_first()
+    }
+
+    /// The state that number `at` of `states` is compared with.
+    ///
+    /// A state with pages is compared with the next older one that has some: that is exact. The rest is
+    /// compared with its neighbour.
+    fn base_of(&self, states: &[State], at: usize) -> State {
+        let older = states.get(at + 1..).unwrap_or_default();
+        if let Some(base) = self.base {
+            let pinned = states.iter().find(|state| state.txn == base).copied();
+            return pinned.unwrap_or(State::EMPTY);
+        }
+        let with_pages = states.get(at).is_some_and(|state| state.root.is_some());
+        let base = match with_pages {
+            true => older.iter().find(|state| state.root.is_some()),
+            false => older.first(),
+        };
+        base.copied().unwrap_or(State::EMPTY)
     }
 
     fn load(&mut self, context: &Context) -> Vec<Effect> {
-        let moments = self.moments(context);
-        self.keys = Cursor::default();
-        let Some(moment) = moments.get(self.cursor.at) else { return Vec::new() };
-        let before = moments.get(self.cursor.at + 1..).unwrap_or_default();
-        if let Some(root) = moment.root {
-            // The nearest earlier state that has pages; none for the first.
-            let base = before.iter().find_map(|moment| moment.root);
-            return vec![Effect::Run(COMPARE, Box::new(Compare { base, root }))];
+        let states = self.states(context);
+        let Some(state) = states.get(self.cursor.at).copied() else { return Vec::new() };
+        let base = self.base_of(&states, self.cursor.at);
+        let (earlier, later) = if base.txn > state.txn { (state, base) } else { (base, state) };
+        let span = self.with_roots(context).between(earlier, later);
+        let log = self.log.clone();
+        vec![Effect::Run(COMPARE, Box::new(Compare { span, log }))]
+    }
+
+    fn with_roots(&self, context: &Context) -> States {
+        let mut states = self.states.clone();
+        for root in roots(context) {
+            states.take_root(root);
         }
-        match (moment.lsn, &self.log) {
-            (Some(lsn), Some(log)) => {
-                vec![Effect::Run(RECORD, Box::new(LoadRecord { lsn, log: Arc::clone(log) }))]
-            }
-            _ => Vec::new(),
-        }
+        states
     }
 
     fn select(&mut self, context: &Context) -> Vec<Effect> {
-        let moments = self.moments(context);
-        if let Some(wanted) = self.wanted {
-            let at = moments.iter().position(|moment| moment.txn == wanted);
-            if let Some(at) = at {
-                self.wanted = None;
-                self.cursor.select(at, moments.len());
-            }
+        let states = self.states(context);
+        if let Some(wanted) = self.wanted
+            && let Some(at) = states.iter().position(|state| state.txn == wanted)
+        {
+            self.wanted = None;
+            self.cursor.select(at, states.len());
         }
-        self.cursor.clamp(moments.len());
+        self.cursor.clamp(states.len());
         self.load(context)
     }
 
-    /// What is to be seen of the selected state: a source, a line, and the changed keys.
-    fn story(&self, context: &Context) -> (Role, String, Vec<(Change, Vec<u8>)>) {
-        let moments = self.moments(context);
-        let Some(moment) = moments.get(self.cursor.at) else {
-            return (Role::Dim, String::new(), Vec::new());
-        };
-        let before = moments.get(self.cursor.at + 1..).unwrap_or_default();
-        if moment.root.is_some() {
-            let base = before.iter().find(|moment| moment.root.is_some());
-            let from =
-                base.map_or("the empty state".to_owned(), |base| format!("txn {}", base.txn));
-            let Some((_, found)) = self.comparison.as_ref().filter(|(txn, _)| *txn == moment.txn)
-            else {
-                return (Role::Dim, "comparing…".to_owned(), Vec::new());
-            };
-            let [added, removed, changed] = found.counts;
-            let line = format!(
-                "{from} → txn {}: +{added} −{removed} ~{changed} keys; pages: {} written, {} released, {} shared",
-                moment.txn, found.written, found.released, found.shared
-            );
-            let (role, source) = match found.holes.len() {
-                0 => (Role::Good, "exact: all its pages are there"),
-                _ => (Role::Warn, "partial: some pages were used again"),
-            };
-            return (role, format!("{source}. {line}"), found.changes.clone());
+    /// The comparison of what is selected, once it has come.
+    fn shown(&self, states: &[State]) -> Option<&Comparison> {
+        let selected = states.get(self.cursor.at)?.txn;
+        self.comparison
+            .as_ref()
+            .filter(|found| found.states.0 == selected || found.states.1 == selected)
+    }
+
+    /// The next state of the film; the newest ends it.
+    fn advance(&mut self, context: &Context) -> Vec<Effect> {
+        if !self.playing {
+            return Vec::new();
         }
-        let Some(detail) = self.detail.as_ref().filter(|detail| detail.record.txn_id == moment.txn)
-        else {
-            return (Role::Dim, "reading the record…".to_owned(), Vec::new());
-        };
-        let changes = detail
-            .ops
-            .iter()
-            .map(|op| {
-                let change = if op.kind == OpKind::Put { Change::Changed } else { Change::Removed };
-                (change, op.key.clone())
-            })
+        if self.cursor.at == 0 {
+            self.playing = false;
+            return Vec::new();
+        }
+        self.cursor.go(Act::Up, self.states(context).len());
+        let mut out = self.load(context);
+        out.push(Effect::Run(PLAY, Box::new(Pause)));
+        out
+    }
+
+    fn film(&self, context: &Context) -> Vec<Effect> {
+        let states = self.states(context);
+        let all = self.with_roots(context);
+        let spans = (0..states.len())
+            .rev()
+            .filter_map(|at| Some(all.between(self.base_of(&states, at), *states.get(at)?)))
             .collect();
-        let ops = text::plural(detail.ops.len() as u64, "operation");
-        let line = format!("log only: no pages of txn {}; its record has {ops}", moment.txn);
-        (Role::Text, line, changes)
+        vec![Effect::Run(FILM, Box::new(MakeFilm { spans, log: self.log.clone() }))]
     }
-}
 
-fn take_records(commits: &mut BTreeMap<TxnId, (Lsn, Option<u64>)>, records: &[RecordView]) {
-    for record in records.iter().filter(|record| is_commit(record)) {
-        commits.insert(record.txn_id, (record.lsn, record.ops));
-    }
-}
-
-const fn change_mark(change: Change) -> (&'static str, Role) {
-    match change {
-        Change::Added => ("+", Role::Added),
-        Change::Removed => ("−", Role::Removed),
-        Change::Changed => ("~", Role::Changed),
+    fn play(&mut self, context: &Context) -> Vec<Effect> {
+        self.playing = !self.playing;
+        if !self.playing {
+            return vec![Effect::Stop(PLAY)];
+        }
+        let len = self.states(context).len();
+        if self.cursor.at == 0 {
+            self.cursor.select(len.saturating_sub(1), len);
+        }
+        let mut out = self.load(context);
+        out.push(Effect::Run(PLAY, Box::new(Pause)));
+        out
     }
 }
 
@@ -162,13 +191,18 @@ impl Component for TimeScreen {
     }
 
     fn works(&self, context: &Context) -> Vec<Act> {
-        if self.moments(context).is_empty() {
+        if self.states(context).is_empty() {
             return Vec::new();
         }
         vec![
             Act::Open,
             Act::Left,
             Act::Right,
+            Act::TimeBase,
+            Act::TimeAll,
+            Act::NextPane,
+            Act::TimePlay,
+            Act::TimeFilm,
             Act::Up,
             Act::Down,
             Act::PageUp,
@@ -179,29 +213,38 @@ impl Component for TimeScreen {
     }
 
     fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
-        let moments = self.moments(context);
+        let states = self.states(context);
+        let selected = states.get(self.cursor.at).copied();
         match act {
             Act::Open => {
-                let Some(moment) = moments.get(self.cursor.at) else { return Vec::new() };
-                let place = match moment.root {
-                    Some(_) => Place::new(ScreenId::Tree, At::Txn(moment.txn)),
-                    None => Place::new(ScreenId::Log, At::Txn(moment.txn)),
-                };
-                vec![Effect::Go(place)]
+                let Some(state) = selected else { return Vec::new() };
+                let screen = if state.root.is_some() { ScreenId::Tree } else { ScreenId::Log };
+                vec![Effect::Go(Place::new(screen, At::Txn(state.txn)))]
+            }
+            Act::TimeBase => {
+                let txn = selected.map(|state| state.txn);
+                self.base = if self.base == txn { None } else { txn };
+                self.load(context)
+            }
+            Act::TimeAll => {
+                let genesis = Some(TxnId::GENESIS);
+                self.base = if self.base == genesis { None } else { genesis };
+                self.load(context)
+            }
+            Act::TimePlay => self.play(context),
+            Act::TimeFilm => self.film(context),
+            Act::NextPane => {
+                self.side = if self.side == Side::Keys { Side::Pages } else { Side::Keys };
+                Vec::new()
             }
             // Left is back in time, right is forward, as on a scale.
             Act::Left | Act::Right => {
                 let step = if act == Act::Left { Act::Down } else { Act::Up };
-                self.cursor.go(step, moments.len());
+                self.cursor.go(step, states.len());
                 self.load(context)
             }
-            act => {
-                if self.cursor.go(act, moments.len()) {
-                    self.load(context)
-                } else {
-                    Vec::new()
-                }
-            }
+            act if self.cursor.go(act, states.len()) => self.load(context),
+            _ => Vec::new(),
         }
     }
 
@@ -223,10 +266,11 @@ impl Component for TimeScreen {
         At::Here
     }
 
-    fn reload(&mut self, _: &Context) -> Vec<Effect> {
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
         self.started = true;
-        self.commits.clear();
-        vec![Effect::Run(LOG, Box::new(LoadLog))]
+        let asked = std::mem::replace(&mut self.reloads, context.reloads) != context.reloads;
+        let known = if asked { None } else { self.last.clone() };
+        vec![Effect::Run(LOG, Box::new(LoadLog { known }))]
     }
 
     fn surveyed(&mut self, context: &Context) -> Vec<Effect> {
@@ -242,29 +286,35 @@ impl Component for TimeScreen {
         match slot {
             COMPARE => {
                 if let Ok(comparison) = data.downcast::<Comparison>() {
-                    let moments = self.moments(context);
-                    let txn = moments.get(self.cursor.at).map(|moment| moment.txn);
-                    self.comparison = txn.map(|txn| (txn, *comparison));
+                    self.comparison = Some(*comparison);
+                    self.error = None;
                 }
                 Vec::new()
             }
-            RECORD => {
-                if let Ok(loaded) = data.downcast::<LoadedRecord>() {
-                    self.detail = loaded.detail;
-                }
-                Vec::new()
-            }
+            PLAY => self.advance(context),
+            FILM => match data.downcast::<Film>() {
+                Ok(film) => vec![
+                    Effect::Save(FILM_FILE.to_owned(), film.cast),
+                    Effect::Say(format!("a film of {} states, for asciinema play", film.states)),
+                ],
+                Err(_) => Vec::new(),
+            },
             _ => {
                 let data = match data.downcast::<LogOpened>() {
                     Ok(opened) => {
-                        self.log = Some(opened.0);
+                        if !opened.resumed {
+                            self.states = States::default();
+                            self.last = None;
+                        }
+                        self.log = Some(opened.log);
                         return Vec::new();
                     }
                     Err(data) => data,
                 };
                 match data.downcast::<LogPart>() {
                     Ok(part) => {
-                        take_records(&mut self.commits, &part.0);
+                        self.states.take_records(&part.0);
+                        self.last = part.0.last().cloned().or(self.last.take());
                         Vec::new()
                     }
                     Err(_) => self.select(context),
@@ -273,114 +323,79 @@ impl Component for TimeScreen {
         }
     }
 
-    fn failed(&mut self, _: &'static str, why: &str) {
+    fn failed(&mut self, slot: &'static str, why: &str) {
+        self.playing &= slot != PLAY;
         self.error = Some(why.to_owned());
     }
 
     fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
-        let len = self.moments(context).len();
-        if let Some(at) = y.checked_sub(2).and_then(|y| self.cursor.row_at(usize::from(y), len)) {
+        let len = self.states(context).len();
+        let row = y.checked_sub(draw::LIST_TOP + 1);
+        if let Some(at) = row.and_then(|y| self.cursor.row_at(usize::from(y), len)) {
             self.cursor.select(at, len);
             return if again { self.act(Act::Open, context) } else { self.load(context) };
         }
         Vec::new()
     }
 
-    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
-        let moments = self.moments(context);
-        let (width, height) = (painter.width(), painter.height());
-        if moments.is_empty() {
-            let why = self.error.as_deref().unwrap_or("no states known: no valid meta, no log");
-            painter.put(1, 0, why, Role::Dim);
-            return;
-        }
-        let head = format!(
-            "{} known   ● pages of its own  ○ log only   h back  l forward",
-            text::plural(moments.len() as u64, "state")
-        );
-        painter.put(1, 0, &head, Role::Title);
-        let list = 34.min(width / 2);
-        {
-            let mut left = painter.part(0, 1, list, height.saturating_sub(1));
-            let mut inner = left.boxed(" states, newest first ", true);
-            let (w, h) = (inner.width(), inner.height());
-            for (y, at) in (0_u16..).zip(self.cursor.window(moments.len(), usize::from(h))) {
-                let Some(moment) = moments.get(at) else { break };
-                let (mark, role) = match moment.root {
-                    Some(_) => ("●", Role::Good),
-                    None => ("○", Role::Dim),
-                };
-                inner.put(1, y, mark, role);
-                let what = match (moment.ops, moment.root) {
-                    (Some(ops), _) => format!("txn {:<7} {ops:>6} ops", moment.txn),
-                    (None, Some(root)) => format!("txn {:<7} {} rows", moment.txn, root.key_count),
-                    (None, None) => format!("txn {}", moment.txn),
-                };
-                inner.put(3, y, &what, Role::Text);
-                if at == self.cursor.at {
-                    inner.mark(0, y, w, 1, Role::Selected);
-                    inner.put(0, y, "▌", Role::Selected);
-                }
+    fn achieved(&self, what: &str, context: &Context) -> bool {
+        let states = self.states(context);
+        let Some(found) = self.shown(&states) else { return false };
+        match what {
+            "copied path" => {
+                found.pages.is_some_and(|[shared, written, _]| shared > 0 && written > 0)
             }
+            "older pages" => {
+                let at = self.cursor.at;
+                let newer = states.get(..at).unwrap_or_default();
+                let own = states.get(at).is_some_and(|state| state.root.is_some());
+                own && found.pages.is_some() && newer.iter().any(|state| state.root.is_some())
+            }
+            _ => false,
         }
-        let mut right = painter.part(list, 1, width - list, height.saturating_sub(1));
-        let mut inner = right.boxed(" what changed ", false);
-        let (role, line, changes) = self.story(context);
-        let wide = usize::from(inner.width().saturating_sub(2));
-        let mut y = 0;
-        for line in text::wrap(&line, wide) {
-            inner.put(1, y, &line, role);
-            y += 1;
-        }
-        y += 1;
-        let room = usize::from(inner.height().saturating_sub(y));
-        for (y, (change, key)) in (y..).zip(changes.iter().take(room)) {
-            let (mark, role) = change_mark(*change);
-            let key = Printable::capped(key, wide.saturating_sub(3).max(2));
-            let x = inner.put(1, y, mark, role);
-            inner.put(x + 1, y, key.as_str(), Role::Text);
-        }
+    }
+
+    fn copy(&self, context: &Context) -> Option<(String, String)> {
+        let states = self.states(context);
+        Some(("what changed".to_owned(), self.shown(&states)?.summary()))
+    }
+
+    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
+        draw::draw(self, painter, context);
     }
 
     fn text(&self, context: &Context) -> Vec<String> {
-        let mut lines = Vec::new();
-        for moment in self.moments(context) {
-            let source = if moment.root.is_some() { "pages" } else { "log only" };
-            let ops = moment.ops.map(|ops| format!("{ops} operations")).unwrap_or_default();
-            lines.push(format!("txn {:<8} {source:<9} {ops}", moment.txn).trim_end().to_owned());
-        }
-        if lines.is_empty() {
-            lines.push("no states known".to_owned());
-        }
-        let (_, line, changes) = self.story(context);
-        lines.push(line);
-        for (change, key) in changes {
-            lines.push(format!(
-                "{} {}",
-                change_mark(change).0,
-                Printable::capped(&key, 200).as_str()
-            ));
-        }
-        lines
+        draw::text(self, context)
     }
 
     fn json(&self, context: &Context) -> Value {
-        let states: Vec<Value> = self
-            .moments(context)
+        let states = self.states(context);
+        let list: Vec<Value> = states
             .iter()
-            .map(|moment| {
+            .map(|state| {
                 json!({
-                    "txn_id": moment.txn,
-                    "source": if moment.root.is_some() { "pages" } else { "log" },
-                    "operations": moment.ops,
+                    "txn_id": state.txn,
+                    "source": if state.root.is_some() { "pages" } else { "log" },
+                    "operations": state.ops,
                 })
             })
             .collect();
-        let (_, line, changes) = self.story(context);
-        let changes: Vec<Value> = changes
+        let found = self.shown(&states);
+        let changes: Vec<Value> = found
             .iter()
+            .flat_map(|found| &found.changes)
             .map(|(change, key)| json!({ "change": change, "key": Printable::new(key).as_str() }))
             .collect();
-        json!({ "screen": "time", "states": states, "selected": line, "changes": changes })
+        json!({
+            "screen": "time",
+            "states": list,
+            "selected": states.get(self.cursor.at).map(|state| state.txn),
+            "compared": found.map(|found| found.states),
+            "evidence": found.map(|found| found.evidence),
+            "pages": found.and_then(|found| found.pages),
+            "nodes": found.map(|found| &found.nodes),
+            "holes": found.map(|found| &found.holes),
+            "changes": changes,
+        })
     }
 }

@@ -6,7 +6,7 @@ mod draw;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::model::tree::{LoadNode, LoadedNode, LookUp, Lookup, Node};
+use crate::model::tree::{FindVersions, LoadNode, LoadedNode, LookUp, Lookup, Node, Versions};
 use crate::place::{At, Place};
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
@@ -19,6 +19,7 @@ use std::any::Any;
 const NODE: &str = "node";
 const LOOKUP: &str = "lookup";
 const KEY: &str = "key";
+const VERSIONS: &str = "versions";
 
 /// A node in a column.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub struct TreeScreen {
     step: usize,
     /// Whether this is not the newest state with pages.
     older: bool,
+    /// The shape of the whole tree is shown instead of its nodes.
+    shape: bool,
     /// A key to look up once the root is known.
     wanted: Option<Vec<u8>>,
     error: Option<String>,
@@ -99,6 +102,24 @@ pub(super) fn state_menu(screen: ScreenId, context: &Context) -> Effect {
         })
         .collect();
     Effect::Menu { title: "states with pages of their own".to_owned(), items }
+}
+
+/// A choice of the states of a key.
+fn versions_menu(found: &Versions) -> Effect {
+    let mut items = Vec::new();
+    for (at, version) in found.versions.iter().enumerate() {
+        let value = match version.bytes {
+            Some(bytes) => format!("a value of {bytes} bytes in p{}", version.leaf),
+            None => format!("not there (p{})", version.leaf),
+        };
+        let older = found.versions.get(at + 1);
+        let same = older.is_some_and(|older| older.leaf == version.leaf);
+        let mark = if same { "  the same leaf as before" } else { "" };
+        let place = Place::new(ScreenId::Tree, At::Txn(version.txn));
+        items.push((format!("txn {}  {value}{mark}", version.txn), place));
+    }
+    let key = Printable::capped(&found.key, 30);
+    Effect::Menu { title: format!("\"{}\" in each state", key.as_str()), items }
 }
 
 impl TreeScreen {
@@ -140,6 +161,12 @@ impl TreeScreen {
             steps.push(Step { node, comparison: None });
         }
         steps
+    }
+
+    /// Levels of the tree, once its root has been read.
+    fn levels(&self) -> Option<u32> {
+        let read = self.columns.first().is_some_and(|column| column.view().is_some());
+        self.root.filter(|_| read).map(|root| root.depth)
     }
 
     fn current_step(&self) -> Option<Step> {
@@ -232,6 +259,7 @@ impl Component for TreeScreen {
             if self.lookup.is_some() {
                 works.splice(0..0, [Act::TreeStepNext, Act::TreeStepPrev]);
             }
+            works.extend([Act::TreeVersions, Act::TreeShape]);
             works.extend([Act::Left, Act::Right, Act::Up, Act::Down]);
             works.extend([Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         }
@@ -257,6 +285,16 @@ impl Component for TreeScreen {
             Act::TreeStepPrev => {
                 self.select_step(self.step.saturating_sub(1));
                 Vec::new()
+            }
+            Act::TreeShape => {
+                self.shape = !self.shape;
+                Vec::new()
+            }
+            Act::TreeVersions => {
+                let key = self.lookup.as_ref().map(|lookup| lookup.key.clone());
+                let key = key.or_else(|| self.selected_key().map(<[u8]>::to_vec));
+                let Some(key) = key else { return Vec::new() };
+                vec![Effect::Run(VERSIONS, Box::new(FindVersions { key, roots: roots(context) }))]
             }
             Act::TreeState => vec![state_menu(ScreenId::Tree, context)],
             Act::Open => self.open(),
@@ -336,6 +374,12 @@ impl Component for TreeScreen {
         data: Box<dyn Any + Send>,
         _: &Context,
     ) -> Vec<Effect> {
+        if slot == VERSIONS {
+            let Ok(found) = data.downcast::<Versions>() else { return Vec::new() };
+            // Whichever state is chosen, the key is looked up there.
+            self.wanted = Some(found.key.clone());
+            return vec![versions_menu(&found)];
+        }
         if slot == LOOKUP {
             if let Ok(lookup) = data.downcast::<Lookup>() {
                 self.take_lookup(*lookup);
@@ -366,8 +410,12 @@ impl Component for TreeScreen {
         }
     }
 
-    fn achieved(&self, what: &str) -> bool {
+    fn achieved(&self, what: &str, _: &Context) -> bool {
         match what {
+            "look-up" => self.lookup.is_some(),
+            "one level" => self.levels() == Some(1),
+            "two levels" => self.levels() == Some(2),
+            "three levels" => self.levels() == Some(3),
             "found" => {
                 let last = self.step + 1 == self.steps().len();
                 let steps = self.lookup.as_ref().and_then(|lookup| lookup.steps.last());

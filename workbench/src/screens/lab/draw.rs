@@ -1,53 +1,69 @@
 //! Drawing of the Crash Lab.
 
 use super::{LabScreen, Pane};
-use crate::model::lab::{Outcome, Tally, Verdict, fate_name};
+use crate::model::engine;
+use crate::model::lab::case::fate_name;
+use crate::model::lab::meaning::moment;
+use crate::model::lab::{Meaning, Outcome, Tally, Verdict};
+use crate::text;
 use crate::theme::Role;
-use crate::widgets::{Painter, text};
+use crate::widgets::Painter;
 use northstar_engine::printable::Printable;
-use northstar_engine::sim::{Action, Fate, SimOp};
+use northstar_engine::sim::Fate;
 
 pub(super) fn draw(screen: &LabScreen, painter: &mut Painter<'_>) {
     let (width, height) = (painter.width(), painter.height());
-    let Some(experiment) = &screen.experiment else {
+    if screen.experiment.is_none() {
         let why = screen.error.as_deref().unwrap_or("running the workload on a simulated disk…");
         painter.put(1, 0, why, Role::Dim);
         return;
-    };
-    let at = screen.timeline.at;
-    let head = format!(
-        "the power fails before operation {at} of {}  ·  {}",
-        experiment.trace.len(),
-        screen.workload.what()
-    );
-    painter.put(1, 0, &head, Role::Title);
-    let below = 7.min(height / 3);
-    let middle = height.saturating_sub(1 + below);
+    }
+    let mut y = 0;
+    for (role, line) in head(screen) {
+        painter.put(1, y, &text::cut(&line, usize::from(width.saturating_sub(2))), role);
+        y += 1;
+    }
+    // What happened matters more than one operation more; a low terminal gives each its half.
+    let below = 8.min(height.saturating_sub(y) / 2);
+    let middle = height.saturating_sub(y + below);
     let side = if width >= 90 { width * 2 / 5 } else { 0 };
     if side > 0 {
-        draw_timeline(screen, &mut painter.part(0, 1, width - side, middle));
-        draw_facts(screen, &mut painter.part(width - side, 1, side, middle));
+        draw_timeline(screen, &mut painter.part(0, y, width - side, middle));
+        draw_facts(screen, &mut painter.part(width - side, y, side, middle));
     } else {
         match screen.pane {
-            Pane::Timeline => draw_timeline(screen, &mut painter.part(0, 1, width, middle)),
-            Pane::Facts => draw_facts(screen, &mut painter.part(0, 1, width, middle)),
+            Pane::Timeline => draw_timeline(screen, &mut painter.part(0, y, width, middle)),
+            Pane::Facts => draw_facts(screen, &mut painter.part(0, y, width, middle)),
         }
     }
-    draw_outcome(screen, &mut painter.part(1, 1 + middle, width.saturating_sub(2), below));
+    draw_outcome(screen, &mut painter.part(1, y + middle, width.saturating_sub(2), below));
 }
 
-fn meaning(op: &SimOp) -> (&'static str, Role) {
-    let log = op.path.to_string_lossy().contains(".log");
-    match &op.action {
-        Action::Mark { .. } => ("", Role::Accent),
-        Action::Sync { .. } if log => ("log sync ", Role::Good),
-        Action::Sync { .. } => ("data sync", Role::Good),
-        Action::SyncDir { .. } => ("dir sync ", Role::Good),
-        Action::Write { .. } if log => ("log write", Role::Text),
-        Action::Write { offset, .. } if *offset < 2 * 16384 => ("meta     ", Role::Meta),
-        Action::Write { .. } => ("pages    ", Role::Leaf),
-        Action::SetLen { .. } => ("length   ", Role::Dim),
-        _ => ("name     ", Role::Dim),
+/// Where the power fails, on which disk, and what the engine held in memory then.
+fn head(screen: &LabScreen) -> Vec<(Role, String)> {
+    let Some(experiment) = &screen.experiment else { return Vec::new() };
+    let at = screen.timeline.at;
+    let mut lines = Vec::new();
+    if let Some(warning) = screen.disk.warning() {
+        lines.push((Role::Bad, format!("✗ {warning}: no promise holds here; d changes it")));
+    }
+    let place = format!("power fails before operation {at} of {}", experiment.trace.len());
+    lines.push((Role::Title, format!("{place}: {}", short(&moment(&experiment.trace, at)))));
+    lines.push((Role::Dim, format!("workload: {}", experiment.script)));
+    if let Some(stats) = experiment.engine_at(at) {
+        lines.push((Role::Dim, engine::state(stats)));
+    }
+    lines
+}
+
+const fn meaning_role(meaning: Meaning) -> Role {
+    match meaning {
+        Meaning::Note => Role::Accent,
+        Meaning::LogSync | Meaning::DataSync | Meaning::DirectorySync => Role::Good,
+        Meaning::LogWrite => Role::Text,
+        Meaning::MetaWrite => Role::Meta,
+        Meaning::PageWrite => Role::Leaf,
+        Meaning::Length | Meaning::Name => Role::Dim,
     }
 }
 
@@ -68,11 +84,12 @@ fn draw_timeline(screen: &LabScreen, painter: &mut Painter<'_>) {
         let past = at < screen.timeline.at;
         match trace.ops().get(at) {
             Some(op) => {
-                let (what, role) = meaning(op);
+                let meaning = Meaning::of(op);
+                let (what, role) = (meaning.name(), meaning_role(meaning));
                 let number = format!("{at:>4} ");
                 let mut x = inner.put(1, y, &number, Role::Dim);
                 if !what.is_empty() {
-                    x = inner.put(x, y, what, role) + 1;
+                    x = inner.put(x, y, &text::fit(what, 10), role) + 1;
                 }
                 let room = usize::from(width.saturating_sub(x));
                 let line = short(&trace.describe(at));
@@ -138,25 +155,17 @@ fn draw_facts(screen: &LabScreen, painter: &mut Painter<'_>) {
     }
 }
 
-/// What happened, in lines.
+/// What happened, in lines: what was promised, then each rule that had a say.
 pub(super) fn story(outcome: &Outcome) -> Vec<String> {
     let promised = match outcome.acknowledged {
         None => "nothing had been acknowledged".to_owned(),
         Some(txn) => format!("acknowledged so far: txn {txn}"),
     };
-    let mut chosen = format!("recovery starts from {}", outcome.chosen);
-    if !outcome.reason.is_empty() {
-        chosen += &format!(": {}", outcome.reason);
-    }
-    let mut lines = vec![promised, Printable::capped(chosen, 300).into_string()];
-    if let (Some(from), Some(to)) = (outcome.checkpoint, outcome.recovered) {
-        let commits = to.get().saturating_sub(from.get());
-        lines.push(match commits {
-            0 => format!("nothing to replay: it arrives at txn {to}"),
-            n => format!("replays {} from the log, to txn {to}", text::plural(n, "commit")),
-        });
-    }
-    lines
+    let decided = outcome.decided.iter().map(|decision| {
+        let what = Printable::capped(&decision.what, 300);
+        format!("{:<9} {}", decision.rule, what.as_str())
+    });
+    std::iter::once(promised).chain(decided).collect()
 }
 
 fn verdict(outcome: &Outcome) -> (Role, String) {
@@ -184,13 +193,10 @@ fn tally_line(tally: &Tally) -> (Role, String) {
 
 fn draw_outcome(screen: &LabScreen, painter: &mut Painter<'_>) {
     let Some(outcome) = &screen.outcome else { return };
-    let width = usize::from(painter.width());
-    let mut y = 0;
-    for line in story(outcome) {
-        painter.put(0, y, &text::cut(&line, width), Role::Text);
-        y += 1;
-    }
+    let (width, height) = (usize::from(painter.width()), painter.height());
+    // The verdict first: it must not fall off a low terminal.
     let (role, line) = verdict(outcome);
+    let mut y = 0;
     for line in text::wrap(&line, width) {
         painter.put(0, y, &line, role);
         y += 1;
@@ -198,6 +204,22 @@ fn draw_outcome(screen: &LabScreen, painter: &mut Painter<'_>) {
     if let Some(tally) = &screen.tally {
         let (role, line) = tally_line(tally);
         painter.put(0, y, &line, role);
+        y += 1;
+    }
+    for line in story(outcome) {
+        for (at, line) in text::wrap(&line, width).iter().enumerate() {
+            if y >= height {
+                return;
+            }
+            let indent = if at == 0 { 0 } else { 10 };
+            painter.put(
+                indent,
+                y,
+                &text::cut(line, width.saturating_sub(indent.into())),
+                Role::Text,
+            );
+            y += 1;
+        }
     }
 }
 
@@ -206,7 +228,7 @@ pub(super) fn text(screen: &LabScreen) -> Vec<String> {
         return vec![screen.error.clone().unwrap_or_else(|| "not run".to_owned())];
     };
     let trace = &experiment.trace;
-    let mut lines = vec![format!("workload: {}", screen.workload.what())];
+    let mut lines: Vec<String> = head(screen).into_iter().map(|(_, line)| line).collect();
     for at in 0..=trace.len() {
         let mark = if at == screen.timeline.at { "> power fails here, before:" } else { "" };
         if !mark.is_empty() {

@@ -60,12 +60,7 @@ fn head(screen: &LogScreen) -> (Role, String) {
         text::plural(log.segments.len() as u64, "segment"),
         text::bytes(log.bytes())
     );
-    if let Some(only) = screen.only {
-        line += &format!("  type: {}", type_name(only));
-    }
-    if let Some(touching) = &screen.touching {
-        line += &format!("  key: \"{}\"", Printable::capped(&touching.prefix, 30).as_str());
-    }
+    line += &screen.filter.in_words();
     match &screen.tail {
         Some(Tail::Torn { at, bytes, .. }) => {
             line += &format!("  torn tail: {bytes} B after {at}");

@@ -86,6 +86,11 @@ fn draw_head(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_>, 
         painter.put(x + 2, 0, &format!("the file ends before it ({pages} pages)"), Role::Warn);
         return;
     }
+    if !screen.flipped.is_empty() {
+        let bytes = text::plural(screen.flipped.len() as u64, "byte");
+        let line = format!("WHAT IF: {bytes} flipped in memory (w: back)");
+        x = painter.put(x + 2, 0, &line, Role::Changed);
+    }
     let (good, line) = PageScreen::verdict_line(page);
     x = painter.put(x + 2, 0, &line, if good { Role::Good } else { Role::Bad });
     let others = page.view.problems.len();

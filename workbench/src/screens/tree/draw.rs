@@ -29,6 +29,14 @@ pub(super) fn draw(screen: &TreeScreen, painter: &mut Painter<'_>, context: &Con
         painter.put(1, 2, "the tree is empty", Role::Dim);
         return;
     }
+    if screen.shape {
+        let (width, height) = (painter.width(), painter.height());
+        draw_shape(
+            context,
+            &mut painter.part(1, 2, width.saturating_sub(2), height.saturating_sub(2)),
+        );
+        return;
+    }
     let top = 2 + draw_step(screen, &mut painter.part(1, 1, painter.width().saturating_sub(2), 4));
     let (width, height) = (painter.width(), painter.height().saturating_sub(top));
     let shown = usize::from((width / COLUMN_MIN).clamp(1, 4)).min(screen.columns.len().max(1));
@@ -67,6 +75,44 @@ fn head(screen: &TreeScreen, context: &Context) -> Vec<(Role, String)> {
         line = format!("{line}  fill: {}", fills.join(", "));
     }
     vec![(Role::Title, line)]
+}
+
+/// The whole tree by its levels, the root above: as wide as it has nodes, as dark as they are full.
+fn draw_shape(context: &Context, painter: &mut Painter<'_>) {
+    let width = usize::from(painter.width());
+    for (y, line) in (0_u16..).zip(shape_lines(context, width)) {
+        painter.put(0, y, &line, if y % 2 == 0 { Role::Internal } else { Role::Dim });
+    }
+}
+
+/// Two lines a level: its nodes drawn to scale, and its figures.
+fn shape_lines(context: &Context, width: usize) -> Vec<String> {
+    let Some(survey) = &context.survey else {
+        return vec!["not checked yet; ctrl-k checks everything".to_owned()];
+    };
+    let widest = survey.levels.iter().map(|level| level.nodes).max().unwrap_or(0).max(1);
+    let mut lines = Vec::new();
+    for (level, stats) in survey.levels.iter().enumerate().rev() {
+        // On a scale of logarithms: a root beside a million leaves still has its cell.
+        let scale = |nodes: u64| f64::from(u32::try_from(nodes).unwrap_or(u32::MAX)).ln_1p();
+        let cells = (scale(stats.nodes) / scale(widest) * width as f64).round().max(1.0) as usize;
+        let fill = text::percent(stats.bytes_used, stats.bytes_room);
+        let block = match fill {
+            0..25 => '░',
+            25..50 => '▒',
+            50..75 => '▓',
+            _ => '█',
+        };
+        let cells = cells.min(width);
+        let row: String = std::iter::repeat_n(block, cells).collect();
+        lines.push(format!("{}{row}", " ".repeat((width - cells) / 2)));
+        lines.push(format!(
+            "level {level}: {}, {} entries, {fill} % full",
+            text::plural(stats.nodes, "node"),
+            text::count(stats.entries)
+        ));
+    }
+    lines
 }
 
 /// The look-up's current step; how many lines it took.
@@ -216,6 +262,10 @@ pub(super) fn text(screen: &TreeScreen, context: &Context) -> Vec<String> {
     let mut lines: Vec<String> = head(screen, context).into_iter().map(|(_, line)| line).collect();
     if lines.is_empty() {
         lines.push("no tree".to_owned());
+    }
+    if screen.shape {
+        lines.extend(shape_lines(context, 72));
+        return lines;
     }
     if let Some(lookup) = &screen.lookup {
         let key = Printable::capped(&lookup.key, 200);

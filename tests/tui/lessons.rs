@@ -1,0 +1,159 @@
+//! Every lesson, driven to its end by the keys it shows the learner.
+//!
+//! The keys are those of the table the lessons are made of, so a lesson that asks for something that
+//! does not work, or goes on before anything was done, cannot pass. Scratch databases and their
+//! engines are the real ones.
+
+use northstar_workbench::app::{App, Strike};
+use northstar_workbench::demo::{self, Demo};
+use northstar_workbench::keymap::Keymap;
+use northstar_workbench::model::lessons::{Course, LESSONS};
+use northstar_workbench::model::progress::Reached;
+use northstar_workbench::model::summary::Summary;
+use northstar_workbench::place::{At, Place};
+use northstar_workbench::print;
+use northstar_workbench::screen_id::ScreenId;
+use northstar_workbench::theme::Look;
+use std::path::Path;
+use std::sync::OnceLock;
+
+const SIZE: (u16, u16) = (80, 24);
+/// How often a key is pressed that is to be pressed again and again.
+const PATIENCE: usize = 600;
+
+/// The file that is looked at when a lesson begins: any will do.
+fn home() -> &'static Demo {
+    static HOME: OnceLock<Demo> = OnceLock::new();
+    HOME.get_or_init(|| demo::build().expect("the demo database is built"))
+}
+
+fn app(path: &Path) -> App {
+    let place = Some(Place::new(ScreenId::Lessons, At::Here));
+    let mut app = App::new(Look::default(), Keymap::default(), Summary::unread(path), place);
+    print::start(&mut app, SIZE);
+    app
+}
+
+fn shown(app: &App) -> String {
+    print::characters(&print::frame(app, SIZE)).join("\n")
+}
+
+/// Does what the current step asks; the step is over afterwards, and not before the last key.
+fn take_step(app: &mut App, course: Course) {
+    let step = course.current().expect("a step");
+    let strikes = app.strikes(step.press);
+    assert!(!strikes.is_empty(), "nothing to press: {}", step.text);
+    for strike in strikes {
+        assert_eq!(app.course(), Some(course), "over too early: {}", step.text);
+        match strike {
+            Strike::Key(key) => print::press_key(app, key, SIZE),
+            Strike::Text(text) => print::type_text(app, text, SIZE),
+            Strike::Again(key) => {
+                for _ in 0..PATIENCE {
+                    if app.course() != Some(course) {
+                        break;
+                    }
+                    print::press_key(app, key, SIZE);
+                }
+            }
+        }
+    }
+    assert_ne!(app.course(), Some(course), "not done: {}\n{}", step.text, shown(app));
+}
+
+fn take(lesson: usize) {
+    let path = home().path();
+    let mut app = app(&path);
+    let title = LESSONS[lesson].title;
+    print::press(&mut app, &format!("home {} enter", "j ".repeat(lesson)), SIZE).expect("keys");
+    for step in 0..LESSONS[lesson].steps.len() {
+        let course = Course { lesson, step };
+        assert_eq!(app.course(), Some(course), "{title}\n{}", shown(&app));
+        // What to press is on the screen, whatever else is.
+        assert!(shown(&app).contains("▶ press"), "{title}, step {step}:\n{}", shown(&app));
+        take_step(&mut app, course);
+    }
+    assert_eq!(app.course(), None, "{title}: the lesson has an end");
+    assert_eq!(app.file(), path, "{title}: back at the file that was looked at");
+    assert!(shown(&app).contains("lesson done"), "{title}\n{}", shown(&app));
+}
+
+/// A test for each lesson, and one that there is a test for each.
+macro_rules! lessons {
+    ($( $number:literal $name:ident; )*) => {
+        $( #[test] fn $name() { take($number); } )*
+
+        #[test]
+        fn no_lesson_is_left_out() {
+            assert_eq!([$( $number ),*].len(), LESSONS.len());
+        }
+    };
+}
+
+lessons! {
+    0 what_is_in_a_file;
+    1 what_one_put_writes;
+    2 the_life_of_a_commit;
+    3 why_the_log_goes_first;
+    4 an_old_reader_keeps_pages;
+    5 old_states_can_be_opened;
+    6 split_and_merge;
+    7 a_cartridge_goes_stale;
+    8 reading_a_latency_histogram;
+}
+
+#[test]
+fn a_lesson_that_is_put_away_leaves_no_trace() {
+    let path = home().path();
+    let mut app = app(&path);
+    print::press(&mut app, "home j enter", SIZE).expect("keys");
+    let scratch = app.file().to_owned();
+    assert_ne!(scratch, path);
+    assert!(scratch.exists());
+    print::press(&mut app, "3 ! ctrl-e", SIZE).expect("keys");
+    assert_eq!((app.course(), app.file()), (None, path.as_path()));
+    assert!(!scratch.exists(), "the scratch database is removed");
+}
+
+#[test]
+fn keys_that_are_bound_otherwise_are_shown_so() {
+    let path = home().path();
+    let config = northstar_workbench::config::parse("[keys]\n\"lesson.do\" = [\"f9\"]");
+    let keymap = config.expect("a configuration").keymap;
+    let place = Some(Place::new(ScreenId::Lessons, At::Here));
+    let mut app = App::new(Look::default(), keymap, Summary::unread(&path), place);
+    print::start(&mut app, SIZE);
+    print::press(&mut app, "home j enter 3", SIZE).expect("keys");
+    assert!(shown(&app).contains("▶ press  f9"), "{}", shown(&app));
+}
+
+#[test]
+fn progress_is_kept_and_taken_up_again() {
+    use northstar_workbench::app::Cmd;
+    let path = home().path();
+    let mut app = app(&path);
+    let commands = app.update(key("enter"));
+    print::settle(&mut app, commands);
+    let commands = app.update(key("ctrl-n"));
+    let kept = commands.iter().find_map(|command| match command {
+        Cmd::KeepProgress(text) => Some(text.clone()),
+        _ => None,
+    });
+    let kept = kept.expect("a step further is kept");
+    assert_eq!(kept, "anatomy 2\n");
+    let progress = northstar_workbench::model::progress::Progress::parse(&kept);
+    assert_eq!(progress.of(0), Some(Reached::Step(2)));
+    let place = Some(Place::new(ScreenId::Lessons, At::Here));
+    let mut again = App::new(Look::default(), Keymap::default(), Summary::unread(&path), place)
+        .with_progress(progress);
+    print::start(&mut again, SIZE);
+    assert!(shown(&again).contains("step 2 of 8"), "{}", shown(&again));
+}
+
+fn key(name: &str) -> northstar_workbench::app::Msg {
+    use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    let key = northstar_workbench::keymap::Key::parse(name).expect("a key");
+    let modifiers = if key.ctrl { KeyModifiers::CONTROL } else { KeyModifiers::empty() };
+    let code = if name == "enter" { KeyCode::Enter } else { key.code };
+    northstar_workbench::app::Msg::Key(KeyEvent::new(code, modifiers))
+}

@@ -1,0 +1,204 @@
+//! Drawing of the states and of what changed between two of them.
+
+use super::{Side, TimeScreen};
+use crate::model::time::{Change, Comparison, Evidence, PageChange, State};
+use crate::screens::Context;
+use crate::text;
+use crate::theme::Role;
+use crate::widgets::Painter;
+use northstar_engine::TxnId;
+use northstar_engine::printable::Printable;
+
+/// First row of the list of states: a line and the scale stand above.
+pub(super) const LIST_TOP: u16 = 2;
+/// Columns of the list of states.
+const LIST_WIDTH: u16 = 34;
+
+const fn change_role(change: Change) -> Role {
+    match change {
+        Change::Added => Role::Added,
+        Change::Removed => Role::Removed,
+        Change::Changed => Role::Changed,
+    }
+}
+
+const fn evidence_role(evidence: Evidence) -> Role {
+    match evidence {
+        Evidence::Exact => Role::Good,
+        Evidence::Partial => Role::Warn,
+        Evidence::Replayed => Role::Accent,
+        Evidence::LogOnly => Role::Dim,
+    }
+}
+
+pub(super) fn draw(screen: &TimeScreen, painter: &mut Painter<'_>, context: &Context) {
+    let states = screen.states(context);
+    let (width, height) = (painter.width(), painter.height());
+    if states.is_empty() {
+        let why = screen.error.as_deref().unwrap_or("no states known: no valid meta, no log");
+        painter.put(1, 0, why, Role::Dim);
+        return;
+    }
+    let playing = if screen.playing { "▶ playing   " } else { "" };
+    let head = format!(
+        "{playing}{}   ● pages of its own  ○ log only   {}",
+        text::plural(states.len() as u64, "state"),
+        base_text(screen)
+    );
+    painter.put(1, 0, &text::cut(&head, usize::from(width.saturating_sub(2))), Role::Title);
+    draw_scale(screen, &states, &mut painter.part(1, 1, width.saturating_sub(2), 1));
+    let list = LIST_WIDTH.min(width / 2);
+    let rest = height.saturating_sub(LIST_TOP);
+    draw_states(screen, &states, &mut painter.part(0, LIST_TOP, list, rest));
+    let mut right = painter.part(list, LIST_TOP, width - list, rest);
+    let title = match screen.side {
+        Side::Keys => " what changed: keys · Tab: pages ",
+        Side::Pages => " what changed: pages · Tab: keys ",
+    };
+    draw_changes(screen, &states, &mut right.boxed(title, false));
+}
+
+fn base_text(screen: &TimeScreen) -> String {
+    match screen.base {
+        None => "compared with the state before".to_owned(),
+        Some(TxnId::GENESIS) => "all changes since the empty state".to_owned(),
+        Some(base) => format!("all changes against txn {base} (b lets go)"),
+    }
+}
+
+/// All states as a line from the oldest to the newest, the selected one marked.
+fn draw_scale(screen: &TimeScreen, states: &[State], painter: &mut Painter<'_>) {
+    let columns = usize::from(painter.width().saturating_sub(2));
+    if columns == 0 || states.is_empty() {
+        return;
+    }
+    let last = states.len().saturating_sub(1).max(1);
+    let column = |at: usize| {
+        let from_oldest = states.len().saturating_sub(1).saturating_sub(at);
+        u16::try_from(from_oldest * columns.saturating_sub(1) / last).unwrap_or(0)
+    };
+    painter.fill(1, 0, painter.width().saturating_sub(2), 1, '─', Role::Border);
+    painter.put(0, 0, "├", Role::Border);
+    painter.put_right(painter.width(), 0, "┤", Role::Border);
+    for (at, state) in states.iter().enumerate() {
+        if state.root.is_some() {
+            painter.put(1 + column(at), 0, "●", Role::Good);
+        }
+    }
+    if let Some(at) = states.iter().position(|state| Some(state.txn) == screen.base) {
+        painter.put(1 + column(at), 0, "b", Role::Warn);
+    }
+    painter.put(1 + column(screen.cursor.at), 0, "◆", Role::Accent);
+}
+
+fn draw_states(screen: &TimeScreen, states: &[State], painter: &mut Painter<'_>) {
+    let mut inner = painter.boxed(" states, newest first ", true);
+    let (width, height) = (inner.width(), inner.height());
+    for (y, at) in (0_u16..).zip(screen.cursor.window(states.len(), usize::from(height))) {
+        let Some(state) = states.get(at) else { break };
+        let (mark, role) = match state.root {
+            Some(_) => ("●", Role::Good),
+            None => ("○", Role::Dim),
+        };
+        inner.put(1, y, mark, role);
+        let what = match (state.ops, state.root) {
+            (Some(ops), _) => format!("txn {:<7} {ops:>6} ops", state.txn),
+            (None, Some(root)) => format!("txn {:<7} {} rows", state.txn, root.key_count),
+            (None, None) => format!("txn {}", state.txn),
+        };
+        inner.put(3, y, &what, Role::Text);
+        if Some(state.txn) == screen.base {
+            inner.put_right(width, y, "base", Role::Warn);
+        }
+        if at == screen.cursor.at {
+            inner.mark(0, y, width, 1, Role::Selected);
+            inner.put(0, y, "▌", Role::Selected);
+        }
+    }
+}
+
+fn draw_changes(screen: &TimeScreen, states: &[State], painter: &mut Painter<'_>) {
+    let wide = usize::from(painter.width().saturating_sub(2));
+    let Some(found) = screen.shown(states) else {
+        let why = screen.error.as_deref().unwrap_or("comparing…");
+        painter.put(1, 0, why, Role::Dim);
+        return;
+    };
+    let mut y = 0;
+    for (role, line) in story(found) {
+        for line in text::wrap(&line, wide) {
+            painter.put(1, y, &line, role);
+            y += 1;
+        }
+    }
+    y += 1;
+    let room = usize::from(painter.height().saturating_sub(y));
+    match screen.side {
+        Side::Keys => {
+            for (y, (change, key)) in (y..).zip(found.changes.iter().take(room)) {
+                let key = Printable::capped(key, wide.saturating_sub(3).max(2));
+                let x = painter.put(1, y, change.mark(), change_role(*change));
+                painter.put(x + 1, y, key.as_str(), Role::Text);
+            }
+        }
+        Side::Pages if found.pages.is_none() => {
+            painter.put(1, y, "no pages to compare: a state has none of its own", Role::Dim);
+        }
+        Side::Pages => {
+            for (y, node) in (y..).zip(found.nodes.iter().take(room)) {
+                let (role, line) = node_line(node);
+                painter.put(1, y, &text::cut(&line, wide), role);
+            }
+        }
+    }
+}
+
+/// Where the comparison comes from, and its sums.
+fn story(found: &Comparison) -> Vec<(Role, String)> {
+    let evidence = found.evidence;
+    let source = format!("{} {}", evidence.glyph(), evidence.what());
+    let mut lines = vec![(evidence_role(evidence), source), (Role::Text, found.summary())];
+    if let Some(hole) = found.holes.first() {
+        let holes = text::plural(found.holes.len() as u64, "hole");
+        let line = format!("{holes}, the first: {}", Printable::capped(hole, 200).as_str());
+        lines.push((Role::Warn, line));
+    }
+    lines
+}
+
+/// A node that differs, indented by its level from the root down.
+fn node_line(node: &PageChange) -> (Role, String) {
+    let kind = if node.level == 0 { "leaf" } else { "internal" };
+    let from = Printable::capped(&node.low, 24);
+    let from = if node.low.is_empty() { "the first key" } else { from.as_str() };
+    let (role, pages) = match (node.earlier, node.later) {
+        (Some(earlier), Some(later)) => (Role::Changed, format!("~ p{earlier} → p{later}")),
+        (None, Some(later)) => (Role::Added, format!("+ p{later}")),
+        (Some(earlier), None) => (Role::Removed, format!("− p{earlier}")),
+        (None, None) => (Role::Dim, String::new()),
+    };
+    (role, format!("{pages}  {kind} level {} from {from}", node.level))
+}
+
+pub(super) fn text(screen: &TimeScreen, context: &Context) -> Vec<String> {
+    let states = screen.states(context);
+    let mut lines = Vec::new();
+    for (at, state) in states.iter().enumerate() {
+        let source = if state.root.is_some() { "● pages" } else { "○ log only" };
+        let ops = state.ops.map(|ops| format!("{ops} operations")).unwrap_or_default();
+        let mark = if at == screen.cursor.at { "> " } else { "  " };
+        let line = format!("{mark}txn {:<8} {source:<10} {ops}", state.txn);
+        lines.push(line.trim_end().to_owned());
+    }
+    if lines.is_empty() {
+        lines.push("no states known".to_owned());
+    }
+    let Some(found) = screen.shown(&states) else { return lines };
+    lines.push(base_text(screen));
+    lines.extend(story(found).into_iter().map(|(_, line)| line));
+    for (change, key) in &found.changes {
+        lines.push(format!("{} {}", change.mark(), Printable::capped(key, 200).as_str()));
+    }
+    lines.extend(found.nodes.iter().map(|node| node_line(node).1));
+    lines
+}
