@@ -81,6 +81,7 @@ impl Drop for Region {
     }
 }
 
+#[derive(Default)]
 struct FrameMeta {
     page: AtomicU64,
     birth: AtomicU64,

@@ -142,6 +142,7 @@ unsafe impl Zeroed for AtomicU64 {}
 /// memory, or for none of them.
 #[cfg(not(loom))]
 pub(super) fn zeroed<T: Zeroed>(count: usize) -> Option<Box<[T]>> {
+    use std::alloc::{Layout, alloc_zeroed};
     let layout = Layout::array::<T>(count).ok().filter(|layout| layout.size() > 0)?;
     // SAFETY: the layout's size is not zero.
     let start = unsafe { alloc_zeroed(layout) }.cast::<T>();
