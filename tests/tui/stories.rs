@@ -384,3 +384,68 @@ fn ten_gibibytes_open_at_once() {
     assert_eq!(session.end().0.exit_code(), 0);
     assert!(start.elapsed() < Duration::from_secs(5), "quit took {:?}", start.elapsed());
 }
+
+#[test]
+fn a_light_terminal_is_found_by_asking_it() {
+    let (_directory, path) = foreign_file();
+    let mut session = open(&path);
+    let accent = |screen: &vt100::Screen| screen.cell(0, 1).map(vt100::Cell::fgcolor);
+    let dark = session.on(accent);
+    session.send("\u{1b}]11;rgb:ffff/ffff/ffff\u{1b}\\");
+    session.wait("the colours change", |screen| accent(screen) != dark);
+    assert!(!session.contents().contains("does nothing here"), "the answer is no key");
+    session.send("q");
+    assert_eq!(session.end().0.exit_code(), 0);
+}
+
+#[test]
+fn a_live_writer_is_followed_and_not_disturbed() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("live.ns");
+    let db: northstar_engine::Db =
+        northstar_engine::Options::new().open(&path).expect("the database is made");
+    let mut written = 0_u64;
+    let mut commit = || {
+        written += 1;
+        let mut txn = db.begin_write().expect("the writer's turn");
+        txn.put(format!("key/{written}"), "value").expect("stored");
+        txn.commit().expect("the workbench takes no lock");
+    };
+    commit();
+    let mut session = open(&path);
+    let end = Instant::now() + PATIENCE;
+    while !session.contents().contains("writer seen") {
+        assert!(Instant::now() < end, "the writer is never seen\n{}", session.contents());
+        commit();
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    session.send("j");
+    session.wait_for("PINNED");
+    commit();
+    session.wait_for("PINNED +");
+    session.send("f");
+    session.wait("it follows again", |screen| !screen.contents().contains("PINNED"));
+    session.send("q");
+    assert_eq!(session.end().0.exit_code(), 0);
+    let reader = db.begin_read().expect("a snapshot");
+    assert_eq!(reader.len(), written, "every commit of the writer is there");
+}
+
+#[test]
+fn line_by_line_it_needs_no_screen() {
+    let (_directory, path) = foreign_file();
+    let mut child = Command::new(BINARY)
+        .arg(&path)
+        .arg("--plain")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(b"go p3\nquit\n").expect("commands are sent");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success() && text.contains("page p3"), "{text}");
+    assert!(!text.contains('\u{1b}'), "no escape sequence");
+}

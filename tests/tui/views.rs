@@ -186,3 +186,52 @@ fn any_size_draws_the_demo() {
         print::frame(&app, (41, 11));
     }
 }
+
+/// Rounds of random damage; `NORTHSTAR_VIEW_ROUNDS` asks for more.
+fn rounds() -> u64 {
+    let asked = std::env::var("NORTHSTAR_VIEW_ROUNDS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(3)
+}
+
+/// Copies of the demo with random bytes changed, in pages and log: every screen draws them at any size.
+#[test]
+fn random_damage_draws_at_any_size() {
+    let source = demo().path();
+    let clean = |name: &str| std::fs::read(source.with_file_name(name)).expect("the demo is read");
+    for round in 1..=rounds() {
+        let mut state = round.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut next = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below.max(1) as u64).expect("below a usize")
+        };
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for name in ["demo.ns", "demo.ns.log"] {
+            let mut bytes = clean(name);
+            for _ in 0..60 {
+                let at = next(bytes.len());
+                // Headers are where damage does most: half of it goes there.
+                let at = if next(2) == 0 { at } else { at / 16384 * 16384 + at % 128 };
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = u8::try_from(next(256)).expect("below 256");
+                }
+            }
+            let length = bytes.len() - next(40_000);
+            bytes.truncate(length);
+            std::fs::write(directory.path().join(name), bytes).expect("the copy is written");
+        }
+        let path = directory.path().join("demo.ns");
+        let mut app = app(&path, ScreenId::Map, Palette::Mono, (80, 24));
+        for screen in ScreenId::ALL {
+            for _ in 0..6 {
+                let size = (next(301), next(101));
+                let size = (size.0 as u16, size.1 as u16);
+                let frame = print::frame(&app, size);
+                assert_eq!((frame.area.width, frame.area.height), size, "round {round}");
+            }
+            print::press(&mut app, "down down end home }", (80, 24)).expect("keys");
+            assert!(!app.text().is_empty(), "round {round}: {}", screen.name());
+        }
+    }
+}

@@ -57,7 +57,7 @@ actions! {
     JumpBack G, "app.jump_back", "jump back", ["ctrl-o", "backspace", "alt-left"], "Go back to where you were before the last jump.";
     JumpForward G, "app.jump_forward", "jump forward", ["ctrl-i", "tab", "alt-right"], "Undo a jump back (Tab where the screen has no panes).";
     NextTheme G, "app.next_theme", "next palette of colours", ["ctrl-t"], "Dark, light, high-contrast, mono, and round.";
-    ToggleAscii G, "app.toggle_ascii", "ASCII characters on or off", [], "Draw with ASCII characters only, or with lines and blocks.";
+    ToggleAscii G, "app.toggle_ascii", "ASCII characters on or off", ["ctrl-a"], "Draw with ASCII characters only, or with lines and blocks.";
     Redraw G, "app.redraw", "redraw the screen", ["ctrl-l"], "Draw everything anew.";
     Suspend G, "app.suspend", "suspend", ["ctrl-z"], "Stop the program and give the shell back; fg resumes.";
     Cancel G, "app.cancel", "cancel the running job", ["esc"], "Close what is on top, or stop the running job.";

@@ -28,7 +28,7 @@ use crate::model::progress::Progress;
 use crate::model::summary::{Fingerprint, Summary};
 use crate::place::{At, JumpList, Place};
 use crate::screens::{self, Component, Context, ScreenId};
-use crate::theme::Look;
+use crate::theme::{Look, Palette};
 use course::Class;
 pub use course::Strike;
 use jobs::{CrashWorker, Running};
@@ -63,6 +63,8 @@ pub struct App {
     last_click: Option<(u16, u16)>,
     start_at: Option<Place>,
     class: Option<Class>,
+    /// The palette follows what is found out about the terminal.
+    palette_found: bool,
 }
 
 impl std::fmt::Debug for App {
@@ -100,6 +102,7 @@ impl App {
             last_click: None,
             start_at,
             class: None,
+            palette_found: false,
         }
     }
 
@@ -132,6 +135,10 @@ impl App {
                 }
             }
             Msg::Resize(width, height) => self.size = (width, height),
+            Msg::Background { light } if self.palette_found => {
+                self.look.palette = if light { Palette::Light } else { Palette::Dark };
+            }
+            Msg::Background { .. } => {}
             Msg::Tick => self.tick(&mut out),
             Msg::Job { key, generation, event } => self.job(key, generation, event, &mut out),
             Msg::Written(path, Ok(())) => self.say(format!("wrote {}", path.display())),
@@ -189,6 +196,33 @@ impl App {
     /// What went wrong last, if it is still shown.
     pub fn complaint(&self) -> Option<&str> {
         self.note.as_ref().filter(|note| note.bad).map(|note| note.text.as_str())
+    }
+
+    /// The line at the bottom, if there is one.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_ref().map(|note| note.text.as_str())
+    }
+
+    /// Keys and what they do here, as the help shows them.
+    pub fn help(&self) -> Vec<(String, &'static str)> {
+        self.help_rows().into_iter().map(|(act, keys)| (keys, act.row().help)).collect()
+    }
+
+    /// What lies on top of the screen, as lines of text.
+    pub fn overlay_text(&self) -> Option<Vec<String>> {
+        self.dialogs.last().map(Dialog::text)
+    }
+
+    /// Lets the terminal's background choose between the dark and the light palette.
+    #[must_use]
+    pub fn with_found_palette(mut self) -> Self {
+        self.palette_found = true;
+        self
+    }
+
+    /// Whether the terminal's background is of interest.
+    pub fn finds_palette(&self) -> bool {
+        self.palette_found
     }
 
     fn screen(&self, id: ScreenId) -> &dyn Component {

@@ -47,6 +47,16 @@ pub struct Cli {
     /// Print the configuration in force, with comments, and exit.
     #[arg(long)]
     pub print_config: bool,
+    /// Write the configuration with every setting and key to its place, or to FILE of --config, unless
+    /// there is one.
+    #[arg(long, conflicts_with = "print_config")]
+    pub init_config: bool,
+    /// Read the configuration, say whether it is valid, and exit.
+    #[arg(long, conflicts_with_all = ["print_config", "init_config"])]
+    pub check_config: bool,
+    /// Line by line instead of a screen: for screen readers.
+    #[arg(long, conflicts_with = "print")]
+    pub plain: bool,
     /// Panic after the first frame (`ui`, `worker`): shows that the terminal survives it.
     #[arg(long, hide = true, value_parser = crash, value_name = "WHERE")]
     pub crash: Option<Crash>,

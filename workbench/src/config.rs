@@ -2,12 +2,13 @@
 //!
 //! `$XDG_CONFIG_HOME/northstar/config.toml`, else `~/.config/northstar/config.toml`; a missing file is
 //! no error, an unknown name is one and says which name is nearest. `--print-config` writes what is in
-//! force, which is also the file to start from.
+//! force, `--init-config` makes the file to start from, `--check-config` only reads it.
 
 use crate::action::{ACTIONS, Act, Action};
 use crate::keymap::{Key, Keymap};
 use crate::theme::Palette;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// What can be configured.
@@ -133,6 +134,17 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
+/// Writes the defaults to `path` as a file to start from.
+///
+/// # Errors
+/// There is a file already, or it cannot be written.
+pub fn init(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::File::create_new(path)?.write_all(print(&Config::default()).as_bytes())
+}
+
 /// The configuration in force, as a file with comments.
 pub fn print(config: &Config) -> String {
     let theme = config.theme.map_or("auto", Palette::name);
@@ -161,6 +173,16 @@ mod tests {
         let config = parse(&text).expect("the printed configuration is valid");
         assert_eq!(print(&config), text);
         assert!(parse("").is_ok(), "an empty file changes nothing");
+    }
+
+    #[test]
+    fn a_file_to_start_from_is_made_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("northstar/config.toml");
+        init(&path).expect("written");
+        let text = std::fs::read_to_string(&path).expect("read");
+        assert!(parse(&text).is_ok());
+        assert!(init(&path).is_err(), "what is there is not overwritten");
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub enum Outcome {
     Act(Act),
     /// Close, then go there.
     Go(Place),
+    /// Close, and show a line.
+    Tell(String),
     /// A place was typed; stay when it is none.
     Typed(String),
     /// Close, and tell the screen the answer to its question.
@@ -48,6 +50,16 @@ impl Dialog {
             Self::Palette(palette) => palette.key(key),
             Self::Menu(menu) => menu.key(key),
             Self::Prompt(prompt) => prompt.key(key),
+        }
+    }
+
+    /// What it shows, as lines of plain text.
+    pub fn text(&self) -> Vec<String> {
+        match self {
+            Self::Help(help) => help.text(),
+            Self::Palette(palette) => palette.text(),
+            Self::Menu(menu) => menu.text(),
+            Self::Prompt(prompt) => prompt.text(),
         }
     }
 

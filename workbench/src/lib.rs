@@ -28,6 +28,7 @@ pub mod job;
 pub mod keymap;
 pub mod model;
 pub mod place;
+pub mod plain;
 pub mod print;
 pub mod runtime;
 pub mod screen_id;

@@ -12,7 +12,7 @@ use northstar_workbench::runtime::pool::Pool;
 use northstar_workbench::runtime::{self, terminal};
 use northstar_workbench::svg::{Paper, render};
 use northstar_workbench::theme::{Look, Palette, palette_from_environment};
-use northstar_workbench::{demo, print};
+use northstar_workbench::{demo, plain, print};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,7 +21,16 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: northstar_bench::alloc::Counting = northstar_bench::alloc::Counting::new();
 
-fn main() -> Result<ExitCode> {
+/// A mistake is told in one line; a panic, which is ours, with everything that helps to find it.
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        // Nobody is left to tell when even this cannot be written.
+        drop(writeln!(io::stderr(), "northstar: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> Result<ExitCode> {
     if let Some(code) = northstar_bench::worker::run_if_asked() {
         return Ok(code);
     }
@@ -30,6 +39,17 @@ fn main() -> Result<ExitCode> {
     let config = read_config(&cli)?;
     if cli.print_config {
         io::stdout().lock().write_all(config::print(&config).as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if cli.check_config {
+        writeln!(io::stdout(), "the configuration is valid")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if cli.init_config {
+        let path = cli.config.clone().or_else(config::default_path);
+        let path = path.ok_or_else(|| eyre!("no home directory: name a file with --config"))?;
+        config::init(&path).map_err(|error| eyre!("{}: {error}", path.display()))?;
+        writeln!(io::stdout(), "wrote {}", path.display())?;
         return Ok(ExitCode::SUCCESS);
     }
     match &cli.db {
@@ -49,7 +69,10 @@ fn read_config(cli: &Cli) -> Result<Config> {
     let Some(path) = path else { return Ok(Config::default()) };
     match std::fs::read_to_string(&path) {
         Ok(text) => config::parse(&text).map_err(|why| eyre!("{}: {why}", path.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !asked => Ok(Config::default()),
+        // A file that is to be made need not be there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && (!asked || cli.init_config) => {
+            Ok(Config::default())
+        }
         Err(error) => Err(eyre!("{}: {error}", path.display())),
     }
 }
@@ -72,8 +95,18 @@ fn look_at(cli: &Cli, config: Config, path: &Path) -> Result<ExitCode> {
         .or(config.theme.filter(|_| !no_color))
         .unwrap_or_else(|| palette_from_environment(no_color, fgbg.as_deref()));
     let look = Look { palette, ascii: cli.ascii || config.ascii };
-    let app = App::new(look, config.keymap, Summary::unread(path), place);
-    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+    let mut app = App::new(look, config.keymap, Summary::unread(path), place);
+    let term = std::env::var("TERM").unwrap_or_default();
+    let dumb = term == "dumb";
+    // The Linux console answers no question; a choice that was made is not asked about.
+    if cli.theme.or(config.theme).is_none() && !no_color && fgbg.is_none() && term != "linux" {
+        app = app.with_found_palette();
+    }
+    if cli.plain {
+        let (mut input, mut out) = (io::stdin().lock(), io::stdout().lock());
+        plain::run(app, &mut input, &mut out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if cli.print || dumb || !io::stdout().is_terminal() {
         return print_screen(cli, app, look);
     }

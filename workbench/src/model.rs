@@ -6,6 +6,7 @@ pub mod bench;
 pub mod cartridges;
 pub mod deed;
 pub mod engine;
+pub mod glossary;
 pub mod lab;
 pub mod latency;
 pub mod lessons;

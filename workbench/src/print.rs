@@ -6,6 +6,7 @@
 use crate::app::{App, Cmd, Msg};
 use crate::job::{JobEvent, perform};
 use crate::keymap::Key;
+use crate::place::Place;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -47,6 +48,13 @@ pub fn press(app: &mut App, keys: &str, size: (u16, u16)) -> Result<(), String> 
         press_key(app, key, size);
     }
     Ok(())
+}
+
+/// Goes to a place.
+pub fn go(app: &mut App, place: Place) {
+    let mut commands = Vec::new();
+    app.go(place, &mut commands);
+    settle(app, commands);
 }
 
 /// Types a text, character by character.

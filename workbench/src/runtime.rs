@@ -1,5 +1,6 @@
 //! The impure shell: terminal, input, signals, worker threads, and the loop around [`crate::app`].
 
+pub mod background;
 pub mod events;
 pub mod pool;
 pub mod progress;
@@ -38,7 +39,11 @@ pub fn run(mut app: App, mut pool: Pool, mouse: bool, crash: Option<Crash>) -> i
     let mut commands = app.start();
     commands.extend(app.update(Msg::Resize(width, height)));
     terminal.draw(|buffer| app.draw(buffer))?;
-    events::watch_input(sender)?;
+    let listener = app.finds_palette().then(background::Listener::default);
+    if listener.is_some() {
+        terminal.write(background::QUESTION)?;
+    }
+    events::watch_input(sender, listener)?;
     match crash {
         Some(Crash::Ui) => panic!("asked to crash"),
         Some(Crash::Worker) => commands.push(app.crash_worker()),

@@ -171,6 +171,12 @@ pub trait Component: Send {
         false
     }
 
+    /// What of it the finder knows by name.
+    fn finds(&self, context: &Context) -> Vec<(String, Place)> {
+        let _ = context;
+        Vec::new()
+    }
+
     /// What `y` copies: a name for it and the text.
     fn copy(&self, context: &Context) -> Option<(String, String)> {
         let _ = context;

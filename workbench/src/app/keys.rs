@@ -78,6 +78,7 @@ impl App {
             Act::Help | Act::Palette | Act::Goto => self.open_dialog(act),
             Act::JumpBack | Act::JumpForward => self.jump(act == Act::JumpForward, out),
             Act::NextTheme => {
+                self.palette_found = false;
                 self.look.palette = self.look.palette.next();
                 self.say(format!("palette: {}", self.look.palette.name()));
             }

@@ -15,6 +15,11 @@ pub enum Msg {
     Paste(String),
     /// The terminal has another size.
     Resize(u16, u16),
+    /// The terminal has told what its background is.
+    Background {
+        /// Light, or dark.
+        light: bool,
+    },
     /// Some time has passed.
     Tick,
     /// News of a job.

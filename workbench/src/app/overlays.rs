@@ -5,6 +5,7 @@ use crate::action::{ACTIONS, Act, Action, Scope};
 use crate::dialogs::palette::{Palette, Row, Target};
 use crate::dialogs::{Dialog, Outcome, help::Help, prompt::Prompt};
 use crate::keymap::Key;
+use crate::model::glossary;
 use crate::place::{At, Place};
 use crate::screen_id::ScreenId;
 use northstar_engine::limits::PAGE_BYTES;
@@ -25,6 +26,10 @@ impl App {
             Outcome::Stay => {}
             Outcome::Close => {
                 self.dialogs.pop();
+            }
+            Outcome::Tell(text) => {
+                self.dialogs.pop();
+                self.say(text);
             }
             Outcome::Act(act) => {
                 self.dialogs.pop();
@@ -50,7 +55,7 @@ impl App {
         }
     }
 
-    fn help_rows(&self) -> Vec<(Act, String)> {
+    pub(super) fn help_rows(&self) -> Vec<(Act, String)> {
         let mut rows: Vec<(Act, String)> = Vec::new();
         let keys_of = |act: Act| {
             let keys: Vec<String> = self.keymap.keys(act).iter().map(Key::to_string).collect();
@@ -73,21 +78,39 @@ impl App {
     }
 
     fn palette_rows(&self) -> Vec<Row> {
-        let mut rows: Vec<Row> = ScreenId::ALL
+        let go = |name: String, help: &str, place: Place| Row {
+            name,
+            keys: place
+                .screen
+                .digit()
+                .filter(|_| place.at == At::Here)
+                .map_or_else(String::new, String::from),
+            help: help.to_owned(),
+            target: Target::Go(place),
+        };
+        let screens = ScreenId::ALL
             .iter()
-            .map(|id| Row {
-                name: format!("screen: {}", id.name()),
-                keys: id.digit().map(String::from).unwrap_or_default(),
-                help: id.what(),
-                target: Target::Go(Place::new(*id, At::Here)),
-            })
-            .collect();
-        rows.extend(ACTIONS.iter().filter(|row| self.works(row.act)).map(|row| Row {
+            .map(|id| go(format!("screen: {}", id.name()), id.what(), Place::new(*id, At::Here)));
+        let acts = ACTIONS.iter().filter(|row| self.works(row.act)).map(|row| Row {
             name: row.name.to_owned(),
             keys: self.keymap.keys(row.act).first().map(Key::to_string).unwrap_or_default(),
-            help: row.help,
+            help: row.help.to_owned(),
             target: Target::Act(row.act),
-        }));
-        rows
+        });
+        let roots = self.context.survey.iter().flat_map(|survey| &survey.roots);
+        let states = roots.map(|root| {
+            let at = At::Txn(root.txn_id);
+            let help = "The rows of this state, which has pages of its own.";
+            go(format!("state: txn {}", root.txn_id), help, Place::new(ScreenId::Rows, at))
+        });
+        let found = self.screens.iter().flat_map(|screen| screen.finds(&self.context));
+        let found = found.map(|(name, place)| go(name, place.screen.what(), place));
+        let words = glossary::words().map(|(word, meaning)| Row {
+            name: word,
+            keys: String::new(),
+            help: meaning,
+            target: Target::Tell,
+        });
+        screens.chain(acts).chain(states).chain(found).chain(words).collect()
     }
 }

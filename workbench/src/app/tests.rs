@@ -211,3 +211,46 @@ fn a_live_writer_is_followed_and_touching_pins_the_view() {
     shown = tick(&mut app);
     assert!(!shown.contains("PINNED"), "{shown}");
 }
+
+#[test]
+fn every_action_has_a_key_and_stands_in_help_and_palette() {
+    let (_directory, path) = file(&[0; 100_000]);
+    let mut app = app(&path);
+    print::start(&mut app, SIZE);
+    for row in ACTIONS {
+        assert!(!app.keymap.keys(row.act).is_empty(), "{} has no key", row.id);
+    }
+    for screen in ScreenId::ALL {
+        let mut out = Vec::new();
+        app.go(Place::new(*screen, At::Here), &mut out);
+        print::settle(&mut app, out);
+        let help = app.help();
+        app.open_dialog(Act::Palette);
+        let palette = app.overlay_text().expect("the palette is open").join("\n");
+        app.dialogs.clear();
+        for row in ACTIONS {
+            let here = matches!(row.scope, Scope::Global) || row.scope == Scope::Screen(*screen);
+            let helped = help.iter().any(|(_, text)| *text == row.help);
+            assert!(!here || helped, "{} in the help of {}", row.id, screen.name());
+            if app.works(row.act) {
+                let line = format!("{}: {}", row.name, row.help);
+                assert!(palette.contains(&line), "{} in the palette of {}", row.id, screen.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_terminals_background_chooses_the_palette_until_a_person_does() {
+    let (_directory, path) = file(&[0; 40_000]);
+    let mut found = app(&path).with_found_palette();
+    found.update(Msg::Background { light: true });
+    assert_eq!(found.look.palette, Palette::Light);
+    print::press(&mut found, "ctrl-t", SIZE).expect("a key");
+    let chosen = found.look.palette;
+    found.update(Msg::Background { light: false });
+    assert_eq!(found.look.palette, chosen);
+    let mut asked_for = app(&path);
+    asked_for.update(Msg::Background { light: true });
+    assert_eq!(asked_for.look.palette, Palette::Dark, "a palette that was given stays");
+}

@@ -77,6 +77,12 @@ impl Help {
         self.found().get(self.cursor.at).map_or(Outcome::Close, |(act, _)| Outcome::Act(*act))
     }
 
+    /// What it shows, as lines of plain text.
+    pub fn text(&self) -> Vec<String> {
+        let rows = self.found();
+        rows.iter().map(|(act, keys)| format!("{keys}: {}", act.row().help)).collect()
+    }
+
     /// Draws it.
     pub fn draw(&self, painter: &mut Painter<'_>) {
         let height = painter.height();

@@ -40,6 +40,14 @@ impl Menu {
         Outcome::Stay
     }
 
+    /// What it shows, as lines of plain text.
+    pub fn text(&self) -> Vec<String> {
+        let mark = |at| if at == self.cursor.at { "> " } else { "  " };
+        let items = self.items.iter().enumerate();
+        let items = items.map(|(at, (text, _))| format!("{}{text}", mark(at)));
+        std::iter::once(self.title.clone()).chain(items).collect()
+    }
+
     /// Draws it.
     pub fn draw(&self, painter: &mut Painter<'_>) {
         let rows = u16::try_from(self.items.len().clamp(1, 200)).unwrap_or(u16::MAX);

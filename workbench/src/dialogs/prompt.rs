@@ -120,6 +120,11 @@ impl Prompt {
         }
     }
 
+    /// What it shows, as lines of plain text.
+    pub fn text(&self) -> Vec<String> {
+        vec![self.title.clone(), format!("> {}", self.line.text())]
+    }
+
     /// Draws it.
     pub fn draw(&self, painter: &mut Painter<'_>) {
         let mut inner = painter.popup(64, 3, &format!(" {} ", self.title));

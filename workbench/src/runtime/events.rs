@@ -1,20 +1,27 @@
 //! Threads that wait for the outside: keys and signals.
 
+use super::background::{Heard, Listener};
 use crate::app::Msg;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use std::io;
 use std::sync::mpsc::Sender;
 
-/// Reads the terminal until the program ends.
+/// Reads the terminal until the program ends; `listener` picks out what the terminal answers.
 ///
 /// # Errors
 /// The thread cannot be started.
-pub fn watch_input(sender: Sender<Msg>) -> io::Result<()> {
+pub fn watch_input(sender: Sender<Msg>, mut listener: Option<Listener>) -> io::Result<()> {
     std::thread::Builder::new().name("northstar-input".into()).spawn(move || {
         loop {
             let message = match event::read() {
                 Ok(Event::Key(key)) if key.kind == KeyEventKind::Release => continue,
-                Ok(Event::Key(key)) => Msg::Key(key),
+                Ok(Event::Key(key)) => {
+                    match listener.as_mut().map(|listener| listener.hear(&key)) {
+                        None | Some(Heard::Key) => Msg::Key(key),
+                        Some(Heard::Part) => continue,
+                        Some(Heard::Light(light)) => Msg::Background { light },
+                    }
+                }
                 Ok(Event::Mouse(mouse)) => Msg::Mouse(mouse),
                 Ok(Event::Paste(text)) => Msg::Paste(text),
                 Ok(Event::Resize(width, height)) => Msg::Resize(width, height),

@@ -66,6 +66,8 @@ pub struct BenchScreen {
     outcome: Option<Outcome>,
     cost: Option<ObserverCost>,
     error: Option<String>,
+    /// Lines of the results scrolled away.
+    scroll: usize,
 }
 
 impl BenchScreen {
@@ -99,6 +101,7 @@ impl BenchScreen {
         self.shown = Some(id.to_owned());
         self.live = Live::default();
         (self.recording, self.outcome, self.error) = (None, None, None);
+        self.scroll = 0;
         self.pane = Pane::Run;
         if slot == OBSERVER {
             self.cost = None;
@@ -177,6 +180,14 @@ impl Component for BenchScreen {
                 Vec::new()
             }
             act if self.replay(act) => Vec::new(),
+            Act::Up | Act::Down if self.pane == Pane::Run => {
+                let last = self.result_lines(80).len().saturating_sub(1);
+                self.scroll = match act {
+                    Act::Up => self.scroll.saturating_sub(1),
+                    _ => (self.scroll + 1).min(last),
+                };
+                Vec::new()
+            }
             act => {
                 self.pane = Pane::List;
                 self.cursor.go(act, self.found.len());

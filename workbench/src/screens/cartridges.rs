@@ -50,6 +50,12 @@ impl SheetContent for CartridgesSheet {
         }
     }
 
+    fn finds(&self) -> Vec<(String, Place)> {
+        let place = Place::new(ScreenId::Cartridges, At::Here);
+        let found = self.found.iter().flatten();
+        found.map(|view| (format!("cartridge: {}", view.name), place.clone())).collect()
+    }
+
     fn lines(&self, context: &Context) -> Vec<Line> {
         let Some(found) = &self.found else {
             let why = self.error.as_deref().unwrap_or("looking beside the database…");

@@ -31,7 +31,8 @@ impl SheetContent for OverviewSheet {
         if !summary.loaded {
             return lines;
         }
-        let size = format!("{}, {} pages", text::bytes(summary.bytes), text::count(summary.pages));
+        let size =
+            format!("{}, {}", text::bytes(summary.bytes), text::plural(summary.pages, "page"));
         lines.push(Line::pair("size", size).to(go(ScreenId::Map)));
         lines.push(Line::pair("identity", summary.uuid.to_string()));
         lines.push(Line::head("state"));

@@ -290,7 +290,10 @@ impl Component for RowsScreen {
         self.draw_all(painter, context);
     }
 
-    fn text(&self, _: &Context) -> Vec<String> {
+    fn text(&self, context: &Context) -> Vec<String> {
+        if self.root.is_none() {
+            return vec![draw::no_root(context).to_owned()];
+        }
         let mut lines = vec![self.head()];
         lines.extend(self.items.iter().map(|item| match item {
             RowItem::Row(row) => {

@@ -92,6 +92,11 @@ pub(super) trait SheetContent: fmt::Debug + Default + Send {
         false
     }
 
+    /// What of it the finder knows by name.
+    fn finds(&self) -> Vec<(String, Place)> {
+        Vec::new()
+    }
+
     /// Its lines.
     fn lines(&self, context: &Context) -> Vec<Line>;
 
@@ -178,6 +183,10 @@ impl<C: SheetContent> Component for SheetScreen<C> {
             self.cursor.select(at, len);
         }
         if again { self.act(Act::Open, context) } else { Vec::new() }
+    }
+
+    fn finds(&self, _: &Context) -> Vec<(String, Place)> {
+        self.content.finds()
     }
 
     fn copy(&self, context: &Context) -> Option<(String, String)> {

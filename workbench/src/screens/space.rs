@@ -47,6 +47,28 @@ impl SpaceSheet {
     }
 }
 
+/// The pages of the current tree by what they hold.
+fn kind_lines(context: &Context) -> Vec<Line> {
+    let Some(survey) = &context.survey else { return Vec::new() };
+    let levels = survey.levels.iter().enumerate().map(|(level, stats)| {
+        let name = if level == 0 { "leaves".to_owned() } else { format!("level {level} nodes") };
+        let filled = format!(", {} % full", text::percent(stats.bytes_used, stats.bytes_room));
+        (name, stats.nodes, filled)
+    });
+    let overflow = ("overflow".to_owned(), survey.overflow_pages, String::new());
+    let kinds: Vec<_> = levels.chain([overflow]).collect();
+    let total: u64 = kinds.iter().map(|(_, count, _)| count).sum();
+    let mut lines = vec![Line::head("the current tree by kind")];
+    for (name, count, filled) in kinds {
+        let percent = text::percent(count, total);
+        let bytes = text::bytes(count.saturating_mul(PAGE_BYTES as u64));
+        let bar = bar(count, total, 24);
+        let value = format!("{bar} {percent:>3} %  {count:>7} pages  {bytes}{filled}");
+        lines.push(Line::pair(&name, value));
+    }
+    lines
+}
+
 fn usage_line(name: &str, usage: &Usage, total: u64) -> Line {
     let percent = text::percent(usage.bytes(), total);
     let value = format!(
@@ -107,6 +129,7 @@ impl SheetContent for SpaceSheet {
             let bytes = text::bytes(back.saturating_mul(PAGE_BYTES as u64));
             lines.push(Line::text(format!("  A compact would give back about {bytes}.")));
         }
+        lines.extend(kind_lines(context));
         lines.push(Line::head("rows by the first part of their key"));
         let Some(space) = &self.space else {
             let why = match (&self.error, chosen_root(context)) {

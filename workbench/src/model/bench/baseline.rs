@@ -32,9 +32,9 @@ pub struct Axis {
 }
 
 impl Axis {
-    fn equal<T: PartialEq + std::fmt::Debug>(name: &'static str, base: &T, now: &T) -> Self {
+    fn equal(name: &'static str, base: String, now: String) -> Self {
         let same = base == now;
-        let why = if same { String::new() } else { format!("{base:?} against {now:?}") };
+        let why = if same { String::new() } else { format!("{base} against {now} here") };
         Self { name, same: Some(same), why }
     }
 }
@@ -80,15 +80,19 @@ impl Baseline {
             },
         };
         let size = |identity: &Identity| {
-            (params_slug(&identity.params), identity.ops, identity.warmup_ops, identity.seed)
+            let Identity { params, ops, warmup_ops, seed, .. } = identity;
+            format!("{} ops={ops} warm-up={warmup_ops} seed={seed}", params_slug(params))
         };
-        let build = |identity: &Identity| (identity.build, identity.target.clone());
+        let build = |identity: &Identity| {
+            format!("{:?} for {}", identity.build, identity.target).to_lowercase()
+        };
+        let durability = |identity: &Identity| format!("{:?}", identity.storage).to_lowercase();
         vec![
             host,
-            Axis::equal("build", &build(base), &build(now)),
-            Axis::equal("size", &size(base), &size(now)),
-            Axis::equal("durability", &base.storage, &now.storage),
-            Axis::equal("version", &base.bench_version, &now.bench_version),
+            Axis::equal("build", build(base), build(now)),
+            Axis::equal("size", size(base), size(now)),
+            Axis::equal("durability", durability(base), durability(now)),
+            Axis::equal("version", base.bench_version.to_string(), now.bench_version.to_string()),
         ]
     }
 }

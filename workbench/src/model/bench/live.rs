@@ -8,6 +8,8 @@ use serde::Serialize;
 const SAMPLES_MAX: usize = 2000;
 /// Slower than this part of the median is a stall.
 const STALL_PART: f64 = 0.5;
+/// Rates above so many medians are drawn as that.
+const SHOWN_MAX: f64 = 1.5;
 
 /// A repeat that is over.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -109,6 +111,14 @@ impl Live {
             .collect()
     }
 
+    /// Rates to draw, sample by sample: one far above the rest (a short first sample) does not flatten
+    /// them.
+    pub fn rates_shown(&self) -> Vec<u64> {
+        let rates: Vec<f64> = self.throughput.iter().map(|(rate, _)| *rate).collect();
+        let top = stats::median(&rates).map_or(0.0, |median| median * SHOWN_MAX);
+        rates.iter().map(|rate| rate.min(top) as u64).collect()
+    }
+
     /// How far the repeat under way is: operations done, of how many.
     pub fn progress(&self) -> Option<(u64, u64)> {
         let sample = self.last.as_ref().filter(|_| self.phase == Some(Phase::Measure))?;
@@ -150,10 +160,13 @@ pub(super) mod tests {
             live.take(sample(at as u64 * 10, rate));
         }
         assert_eq!(live.stalls(), [Stall { at: 2, slowest_ns: 77 }]);
+        live.take(sample(45, 90_000.0));
+        assert_eq!(live.rates_shown()[..3], [100, 110, 20]);
+        assert_eq!(live.rates_shown()[5], 153, "a peak is cut");
         assert_eq!(live.progress(), None, "not measuring yet");
         let phase = What::Phase { subject: subject(0), phase: Phase::Measure };
         live.take(Event { at_ms: 1, what: phase });
-        assert_eq!(live.progress(), Some((40, 60)));
+        assert_eq!(live.progress(), Some((45, 60)));
     }
 
     #[test]

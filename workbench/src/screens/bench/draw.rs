@@ -7,6 +7,7 @@ use crate::theme::Role;
 use crate::widgets::bar::{bar, spark, squeeze};
 use crate::widgets::{Painter, histogram, text};
 use northstar_bench::events::{Phase, Sample};
+use northstar_engine::printable::Printable;
 
 /// From this width on list and run stand side by side.
 const WIDE: u16 = 110;
@@ -58,8 +59,15 @@ impl BenchScreen {
             return;
         }
         let why = self.selected().map_or("", |entry| entry.why);
-        let why = text::wrap(why, usize::from(width.saturating_sub(2)));
-        let below = u16::try_from(why.len()).unwrap_or(0).min(height / 4);
+        let mut why = text::wrap(why, usize::from(width.saturating_sub(2)));
+        let axes = self.axes_line(usize::from(width.saturating_sub(2)));
+        let shown: Vec<String> = axes
+            .iter()
+            .map(|line| line.iter().map(|(_, piece)| piece.as_str()).collect())
+            .collect();
+        why.extend(shown);
+        why.extend(self.error.iter().map(|why| format!("✗ {why}")));
+        let below = u16::try_from(why.len()).unwrap_or(0).min(height / 3);
         let rows = usize::from(height.saturating_sub(below + 2));
         for (y, at) in (1_u16..).zip(self.cursor.window(self.found.len(), rows)) {
             let Some(entry) = self.found.get(at).and_then(|at| self.entries.get(*at)) else {
@@ -114,7 +122,8 @@ impl BenchScreen {
             }
             show(painter, &mut y, latency_lines(width, sample, rows <= 1));
         }
-        show(painter, &mut y, self.result_lines(width));
+        let results = self.result_lines(width).into_iter().skip(self.scroll).collect();
+        show(painter, &mut y, results);
     }
 
     /// Everything about the run as lines, its histogram squeezed into one.
@@ -154,16 +163,20 @@ impl BenchScreen {
     /// What a comparison with the baseline is worth, axis by axis.
     fn axes_line(&self, width: usize) -> Vec<Line> {
         let Some(baseline) = &self.baseline else { return Vec::new() };
-        let mut head = line(Role::Dim, format!("against {}: ", baseline.path.display()));
+        // The end of a path says more than its begin.
+        let parts: Vec<_> = baseline.path.iter().rev().take(2).collect();
+        let name: Vec<_> = parts.iter().rev().map(|part| part.to_string_lossy()).collect();
+        let name = Printable::capped(name.join("/"), 28).into_string();
+        let mut head = line(Role::Dim, format!("against {name}  "));
         if self.axes.is_empty() {
             head.push((Role::Warn, "it has no such benchmark".to_owned()));
             return vec![head];
         }
         for Axis { name, same, .. } in &self.axes {
             head.push(match same {
-                Some(true) => (Role::Good, format!("{name} ✓  ")),
-                Some(false) => (Role::Bad, format!("{name} ✗  ")),
-                None => (Role::Warn, format!("{name} ?  ")),
+                Some(true) => (Role::Good, format!("✓ {name}  ")),
+                Some(false) => (Role::Bad, format!("✗ {name}  ")),
+                None => (Role::Warn, format!("? {name}  ")),
             });
         }
         let mut lines = vec![head];
@@ -207,7 +220,7 @@ impl BenchScreen {
     fn throughput_lines(&self, width: usize, sample: &Sample) -> Vec<Line> {
         let head = format!("throughput {:>10} ", rate(sample.ops_per_second));
         let columns = width.saturating_sub(text::width(&head)).max(1);
-        let rates: Vec<u64> = self.live.throughput.iter().map(|(rate, _)| *rate as u64).collect();
+        let rates = self.live.rates_shown();
         let shown = spark(&squeeze(&rates, columns));
         let stalls = self.live.stalls();
         let mut marks = vec![' '; columns];
@@ -235,14 +248,14 @@ impl BenchScreen {
         lines
     }
 
-    fn result_lines(&self, width: usize) -> Vec<Line> {
+    pub(super) fn result_lines(&self, width: usize) -> Vec<Line> {
         let mut lines = Vec::new();
         match &self.outcome {
             Some(outcome) => {
+                lines.extend(self.verdict_lines(width));
                 lines.push(line(Role::Title, figures_head(outcome.passed.is_some(), width)));
                 let shown = outcome.figures.iter().filter(|figure| worth_showing(figure));
                 lines.extend(shown.map(|figure| figure_line(figure, width)));
-                lines.extend(self.verdict_lines(width));
             }
             None => lines.extend(self.live.repeats.iter().map(|repeat| repeat_line(repeat, width))),
         }

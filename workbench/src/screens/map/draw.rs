@@ -1,6 +1,6 @@
 //! Drawing the map: the cells, and beside or below them the selected page and the legend.
 
-use super::grid::{Grid, LABEL};
+use super::grid::Grid;
 use super::look::{cell, state_role, state_text};
 use super::{Context, MapScreen};
 use crate::model::pagemap::Mode;
@@ -47,7 +47,8 @@ impl MapScreen {
         let cells = self.zoom.cells(self.total(context));
         let selected = usize::try_from(self.zoom.cell_of(self.selected)).unwrap_or(usize::MAX);
         let size = (painter.width(), painter.height());
-        let grid = Grid::new(cells, selected, size, self.grid.get());
+        let last = self.total(context) as u64;
+        let grid = Grid::new(cells, last, selected, size, self.grid.get());
         self.grid.set(grid);
         for y in 0..size.1 {
             let first = (grid.top + usize::from(y)) * grid.columns;
@@ -55,10 +56,10 @@ impl MapScreen {
                 break;
             }
             let label = self.zoom.first_page(first).to_string();
-            painter.put_right(LABEL - 1, y, &label, Role::Dim);
+            painter.put_right(grid.label - 1, y, &label, Role::Dim);
             for at in first..cells.min(first + grid.columns) {
                 let (glyph, role) = cell(self.zoom.class(&self.map, at, self.mode));
-                let x = LABEL + u16::try_from(at - first).unwrap_or(u16::MAX) * grid.cell;
+                let x = grid.label + u16::try_from(at - first).unwrap_or(u16::MAX) * grid.cell;
                 painter.put_char(x, y, glyph, role);
                 // Shades fill their cell, letters stand alone.
                 if grid.cell == 3 && "▒▓░█▁▂▃▄▅▆▇".contains(glyph) {

@@ -3,14 +3,14 @@
 use crate::model::pagemap::{Class, Mode, PageMap};
 use std::ops::Range;
 
-/// Columns of the row labels.
-pub(super) const LABEL: u16 = 9;
 /// Steps of the zoom: a cell stands for four times as many pages with each.
 const STEPS_MAX: u32 = 15;
 
 /// How the cells lie in their area.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Grid {
+    /// Columns of the row labels.
+    pub(super) label: u16,
     /// Cells in a row.
     pub(super) columns: usize,
     /// Columns of the terminal for each, a gap included.
@@ -22,9 +22,18 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// Lays `cells` out so that the one at `selected` is visible; scrolls no more than it must.
-    pub(super) fn new(cells: usize, selected: usize, size: (u16, u16), before: Self) -> Self {
-        let room = usize::from(size.0.saturating_sub(LABEL)).max(1);
+    /// Lays `cells` out, with labels up to `label_max`, so that the one at `selected` is visible;
+    /// scrolls no more than it must.
+    pub(super) fn new(
+        cells: usize,
+        label_max: u64,
+        selected: usize,
+        size: (u16, u16),
+        before: Self,
+    ) -> Self {
+        let digits = u16::try_from(label_max.to_string().len()).unwrap_or(20);
+        let label = digits.max(4) + 2;
+        let room = usize::from(size.0.saturating_sub(label)).max(1);
         let height = usize::from(size.1).max(1);
         // Wide cells when everything fits that way, else as many as there is room for.
         let widest = |cell: usize| {
@@ -44,12 +53,12 @@ impl Grid {
         } else if row >= top + height {
             top = row + 1 - height;
         }
-        Self { columns, cell: u16::try_from(cell).unwrap_or(1), top, height: size.1 }
+        Self { label, columns, cell: u16::try_from(cell).unwrap_or(1), top, height: size.1 }
     }
 
     /// The cell at a place of the area, which may lie behind the last.
     pub(super) fn cell_at(&self, x: u16, y: u16) -> Option<usize> {
-        let column = usize::from(x.checked_sub(LABEL)? / self.cell.max(1));
+        let column = usize::from(x.checked_sub(self.label)? / self.cell.max(1));
         let inside = column < self.columns && y < self.height;
         inside.then_some((self.top + usize::from(y)) * self.columns + column)
     }
@@ -139,7 +148,7 @@ mod tests {
         for size in [(0, 0), (1, 1), (9, 1), (40, 8), (80, 21), (300, 100)] {
             for cells in [0_usize, 1, 7, 640, 655_360] {
                 for selected in [0, cells / 2, cells.saturating_sub(1)] {
-                    grid = Grid::new(cells, selected, size, grid);
+                    grid = Grid::new(cells, cells as u64, selected, size, grid);
                     let row = selected / grid.columns;
                     let rows = grid.top..grid.top + usize::from(size.1).max(1);
                     assert!(rows.contains(&row), "{selected} of {cells} in {size:?}: {grid:?}");

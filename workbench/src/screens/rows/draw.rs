@@ -6,14 +6,18 @@ use crate::widgets::{Painter, text};
 use northstar_engine::inspect::tree::RowItem;
 use northstar_engine::printable::Printable;
 
+/// Why there is nothing to show.
+pub(super) const fn no_root(context: &Context) -> &'static str {
+    match context.summary.loaded {
+        true => "no valid meta names a tree; the metas screen says why",
+        false => "reading…",
+    }
+}
+
 impl RowsScreen {
     pub(super) fn draw_all(&self, painter: &mut Painter<'_>, context: &Context) {
         if self.root.is_none() {
-            let why = match context.summary.loaded {
-                true => "no valid meta names a tree; the metas screen says why",
-                false => "reading…",
-            };
-            painter.put(1, 0, why, Role::Dim);
+            painter.put(1, 0, no_root(context), Role::Dim);
             return;
         }
         let (width, height) = (painter.width(), painter.height());
