@@ -275,6 +275,8 @@ impl Session {
         let mut txn = self.db().begin_write()?;
         for n in 0..count {
             if n == count / 2 {
+                // Looking brings the tree up to the puts, so that there are pages of this transaction.
+                assert!(txn.get(key(200 + salt))?.is_some(), "a writer reads its own writes");
                 self.db().checkpoint()?;
                 self.acknowledge();
             }

@@ -122,7 +122,7 @@ fn page(id: u64) -> PageSummary {
         birth: Some(TxnId::new(id.wrapping_mul(2_654_435_761) % 1_000_000)),
         level: u8::from(page_type == PageType::Internal),
         fill_permille: (id % 1000) as u16,
-        zero: id % 31 == 0 && id > 1,
+        zero: id.is_multiple_of(31) && id > 1,
         checksum: Some(true),
     }
 }

@@ -96,7 +96,9 @@ pub fn checkpoints(seed: u64, limit: u64, path: &Path) {
 
 /// Child: compacts, each with something to move.
 pub fn compacts(seed: u64, limit: u64, path: &Path) {
-    around(seed, limit, path, |db, _| drop(db.compact().expect("compact")));
+    around(seed, limit, path, |db, _| {
+        db.compact().expect("compact");
+    });
 }
 
 /// Child: backups, each of another name.

@@ -8,6 +8,7 @@ use northstar_engine::inspect::Source;
 use northstar_engine::inspect::tree::{Entry, NodeView, Root, node};
 use northstar_engine::limits::PAGE_BYTES;
 use northstar_engine::{Pointer, TxnId};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 
 /// Pages read of one tree at most.
@@ -75,15 +76,17 @@ fn rows_of_own(
     rows
 }
 
+/// The pages of a node before and after.
+type Pair = (Option<u64>, Option<u64>);
+
 /// Nodes that only one of the trees has, paired where they begin with the same key on the same level.
 fn changed_nodes(old: &BTreeMap<Key, Node>, new: &BTreeMap<Key, Node>) -> Vec<PageChange> {
-    let mut paired: BTreeMap<(std::cmp::Reverse<u8>, &[u8]), (Option<u64>, Option<u64>)> =
-        BTreeMap::new();
+    let mut paired: BTreeMap<(Reverse<u8>, &[u8]), Pair> = BTreeMap::new();
     for (key, node) in old.iter().filter(|(key, _)| !new.contains_key(*key)) {
-        paired.entry((std::cmp::Reverse(node.level), &node.low)).or_default().0 = Some(key.0);
+        paired.entry((Reverse(node.level), &node.low)).or_default().0 = Some(key.0);
     }
     for (key, node) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
-        paired.entry((std::cmp::Reverse(node.level), &node.low)).or_default().1 = Some(key.0);
+        paired.entry((Reverse(node.level), &node.low)).or_default().1 = Some(key.0);
     }
     paired
         .into_iter()
