@@ -175,7 +175,12 @@ impl<'a> Session<'a> {
                 self.open(None);
             }
             Step::Compact => {
-                self.db().compact().unwrap_or_else(|e| panic!("{}: compact: {e}", self.place()));
+                match self.db().compact() {
+                    // The smallest cache has too few frames for a commit that moves pages of a deep
+                    // tree: spec/hardening_v0.md, known.
+                    Ok(_) | Err(Error::Busy) => {}
+                    Err(error) => panic!("{}: compact: {error}", self.place()),
+                }
                 let id = self.db().begin_read().unwrap().txn_id().get();
                 while self.latest_id() < id {
                     // Not through `push`: relocations do not count in the history.
