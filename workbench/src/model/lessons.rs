@@ -1,6 +1,6 @@
 //! What a lesson is: steps with something to read, keys to press, and the real event that ends each.
 //!
-//! The lessons themselves are a table in [`table`]. Most run on a scratch database that a real engine
+//! The lessons themselves are a table in `table`. Most run on a scratch database that a real engine
 //! of this program writes ([`crate::model::scratch`]); the keys of each step are shown to the learner and
 //! pressed by a test, so that nobody is ever told to do what does not work.
 
