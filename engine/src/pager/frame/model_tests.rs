@@ -48,9 +48,9 @@ fn look(pool: &Pool, id: u64) {
     let epoch = pool.enter();
     let Some(frame) = epoch.frame(page(id)) else { return };
     let Some(seen) = epoch.page(page(id)) else { return };
-    let first = number_of(seen);
+    let first = number_of(seen.bytes());
     assert!(first == id as u8 || first == 0x80 | id as u8, "page {id} holds {first}");
-    assert_eq!(number_of(seen), first, "and goes on holding it");
+    assert_eq!(number_of(seen.bytes()), first, "and goes on holding it");
     pool.meta(frame).watch.read();
     drop(epoch);
 }
