@@ -1,6 +1,6 @@
 //! Hostile files: bytes changed and the checksums made right again, so that only the checks behind
 //! the checksum stand. Anything typed may come out, and no panic, no endless loop, no unbounded
-//! memory (`tests/fuzz` measures it); then a write into each that opens.
+//! memory; then a write into each that opens.
 
 mod answers;
 mod forge;
