@@ -117,13 +117,14 @@ fn new_pager(
     environment: &Environment,
     file: &Arc<dyn File>,
     meta: &Meta,
+    page_count: u64,
     extra: usize,
 ) -> Arc<Pager> {
     Pager::new(pager::Config {
         file: Arc::clone(file),
         uuid: meta.uuid,
         cache_bytes: options.cache_bytes.saturating_add(extra),
-        page_count: meta.page_count,
+        page_count,
         entropy: Arc::clone(&environment.entropy),
         cells_max: options.tuning.cells_max,
     })
@@ -155,12 +156,16 @@ fn open_to_write(options: Options, environment: Environment, path: &Path) -> Res
     let judged = Judged::read(lock_for_writing(&environment, path)?)?;
     let (mut meta, mut other) = judged.metas()?;
     let file = Arc::clone(&judged.file);
-    let mut pager = new_pager(&options, &environment, &file, &meta, 0);
+    // Rule 4: the older slot's chains may lie behind the end that the newer one knows of.
+    let file_pages = file.len()? / PAGE_BYTES as u64;
+    let older_pages = other.map_or(0, |other| other.page_count.min(file_pages));
+    let page_count = meta.page_count.max(older_pages);
+    let mut pager = new_pager(&options, &environment, &file, &meta, page_count, 0);
     let rows = match (chains::read_history(&pager, &meta), other) {
         (Ok((rows, _)), _) => rows,
         // The other slot replays more log and comes to the same state, with its own history.
         (Err(error), Some(older)) if error.is_corrupt() => {
-            pager = new_pager(&options, &environment, &file, &older, 0);
+            pager = new_pager(&options, &environment, &file, &older, older.page_count, 0);
             (meta, other) = (older, None);
             chains::read_history(&pager, &meta)?.0
         }
@@ -327,7 +332,7 @@ fn read_beside(
     });
     let behind = recovery.as_ref().map_or(0, |found| found.tail.get() - found.from.get());
     let extra = bytes_for_replay(&meta, behind, options.tuning.cells_max.is_some());
-    let pager = new_pager(options, environment, file, &meta, extra);
+    let pager = new_pager(options, environment, file, &meta, meta.page_count, extra);
     let (rows, _) = chains::read_history(&pager, &meta)?;
     let keep = History::from_limit(meta.history_last);
     let (history, _) = HistoryRows::new(keep, rows.iter().copied());

@@ -77,22 +77,25 @@ fn find_out(shared: &Shared, metas: &mut crate::db::metas::Metas) -> Result<()> 
         }
         _ => None,
     };
+    // What the older slot has behind the newer one's last page is free, unless marked used below.
+    let page_count = pager.page_count();
     let small = current.page_count <= WALK_PAGES_MAX || shared.options.verify_free_space;
     let (mut free_space, retired) = match known {
         Some((free_space, retired, own)) => {
             own_pages = own;
             if small {
-                let walked = walk(pager, &current, &mut roots)?;
+                let walked = walk(pager, page_count, &mut roots)?;
                 compare(&free_space, &retired, &walked, &current)?;
             }
             (free_space, retired)
         }
         None => {
-            let mut walked = walk(pager, &current, &mut roots)?;
+            let mut walked = walk(pager, page_count, &mut roots)?;
             mark_used(&mut walked.used, &own_pages);
             (walked.used, walked.retired)
         }
     };
+    free_space.grow(page_count);
     mark_used(&mut free_space, &other_pages);
 
     let mut pipeline = shared.core.pipeline();
@@ -184,11 +187,11 @@ struct Walked {
 }
 
 /// Visits every page of every root, each once, newest root first.
-fn walk(pager: &Pager, meta: &Meta, roots: &mut Vec<(TxnId, TreeRoot)>) -> Result<Walked> {
+fn walk(pager: &Pager, page_count: u64, roots: &mut Vec<(TxnId, TreeRoot)>) -> Result<Walked> {
     roots.sort_by_key(|(txn_id, _)| std::cmp::Reverse(*txn_id));
     roots.dedup_by_key(|(_, tree)| tree.root);
-    let mut used = FreeSpace::empty(meta.page_count);
-    let mut newest = FreeSpace::empty(meta.page_count);
+    let mut used = FreeSpace::empty(page_count);
+    let mut newest = FreeSpace::empty(page_count);
     let mut retired = Vec::new();
     let mut newer: Option<TxnId> = None;
     for (txn_id, tree) in roots.iter() {

@@ -63,6 +63,12 @@ impl FreeSpace {
         twice
     }
 
+    /// Adds free pages at the end, up to `page_count` in all; a file that has more keeps them.
+    pub fn grow(&mut self, page_count: u64) {
+        self.page_count = self.page_count.max(page_count);
+        self.used.resize(self.page_count.div_ceil(64) as usize, 0);
+    }
+
     fn set_free(&mut self, page: PageId) -> bool {
         let Some(word) = self.used.get_mut((page.get() / 64) as usize) else { return false };
         let bit = 1 << (page.get() % 64);

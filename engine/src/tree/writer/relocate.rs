@@ -27,7 +27,6 @@ impl Writer {
     /// # Errors
     /// As [`Self::insert`].
     pub fn relocate(&mut self, page_min: u64, pages_max: u64) -> Result<u64> {
-        self.edit.make_room()?;
         self.finger.clear();
         let Some((root, level)) = top(&self.root)? else { return Ok(0) };
         let mut task = Task { page_min, pages_left: pages_max, moved: 0 };
@@ -40,6 +39,8 @@ impl Writer {
         if task.pages_left == 0 {
             return Ok(pointer);
         }
+        // Each node is an operation of its own: a commit may move more pages than the cache has frames.
+        self.edit.make_room()?;
         if level == 0 {
             pointer = self.relocate_values(pointer, task)?;
         } else {
@@ -50,7 +51,7 @@ impl Writer {
             for (index, child) in children.into_iter().enumerate() {
                 let moved = self.relocate_node(child, level - 1, task)?;
                 if moved != child {
-                    // Anew each time: moving long values below may have frozen the copy.
+                    // Anew each time: moving what is below may have frozen the copy.
                     pointer = self.edit.make_mut(pointer, level)?;
                     NodeMut::new(mutable(&mut self.edit, pointer)).set_child(index, moved);
                 }
