@@ -190,6 +190,27 @@ fn relocations_are_states_of_their_own_that_change_nothing() {
     assert!(db.verify().unwrap().problems.is_empty());
 }
 
+/// A commit that moves pages moves more of them than the smallest cache has frames: it ended with
+/// `Busy`.
+#[test]
+fn compact_moves_more_pages_than_the_cache_holds() {
+    let place = Place::new();
+    let options = Options::new().background(false).cache_bytes(0);
+    let db = options.open(place.path()).unwrap();
+    for batch in 0..30 {
+        fill(&db, batch * 2000, (batch + 1) * 2000, 1);
+    }
+    let mut w = db.begin_write().unwrap();
+    w.del_range(0_u32.to_be_bytes()..30_000_u32.to_be_bytes()).unwrap();
+    w.commit().unwrap();
+    let before = latest(&db);
+    let report = db.compact().unwrap();
+    assert!(report.pages_moved > 320, "{report:?}");
+    assert!(report.bytes_after < report.bytes_before * 2 / 3, "{report:?}");
+    assert_eq!(latest(&db), before);
+    assert!(db.verify().unwrap().is_clean());
+}
+
 #[test]
 fn compact_goes_on_beside_a_committing_thread() {
     let place = Place::new();

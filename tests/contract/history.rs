@@ -1,6 +1,9 @@
 //! Past states, time travel, differences and the commit stream.
 
 use crate::support::{Place, latest, memory, put, rows};
+use northstar_engine::format::meta::SlotChoice;
+use northstar_engine::inspect::{Source, check_source, metas, no_progress};
+use northstar_engine::limits::PAGE_BYTES;
 use northstar_engine::{
     Change, CommitOp, Durability, Error, History, LogRetention, Options, Origin, TxnId,
 };
@@ -233,4 +236,59 @@ fn a_follower_waits_for_commits_to_come() {
     put(&db, &[("c", "3")]);
     assert_eq!(impatient.next().unwrap().unwrap().txn_id, id(3), "asked again");
     assert_eq!(latest(&db).len(), 3);
+}
+
+/// Opening took the newer meta's page count for the file's end. The older one's history lay behind it,
+/// was taken for damaged, and its pages were used again while it was still a valid meta.
+#[test]
+fn the_older_meta_keeps_its_history_behind_the_newer_ones_end() {
+    let place = Place::new();
+    let options = Options::new().background(false).history(History::Last(4)).cache_bytes(1 << 20);
+    let db = options.clone().open(place.path()).unwrap();
+    let fill = |db: &northstar_engine::Db, from: u32, byte: u8| {
+        let mut w = db.begin_write().unwrap();
+        for n in from..from + 200 {
+            w.put(n.to_be_bytes(), vec![byte; 1000]).unwrap();
+        }
+        w.commit().unwrap()
+    };
+    let slots = || metas(&Source::open(place.path()).unwrap()).judgement;
+    let mut older = None;
+    for round in 0..60_u32 {
+        fill(&db, round * 37 % 1000, round as u8);
+        db.checkpoint().unwrap();
+        let judged = slots();
+        let (a, b) = (judged.slot(SlotChoice::A), judged.slot(SlotChoice::B));
+        let mut both = [*a.unwrap(), *b.unwrap()];
+        both.sort_by_key(|meta| meta.sequence);
+        if both[0].page_count > both[1].page_count && round > 8 {
+            older = Some(both[0]);
+            break;
+        }
+    }
+    let older = older.expect("a checkpoint that knows of fewer pages than the one before");
+    let crashed = Place::new();
+    for (name, bytes) in place.bytes() {
+        std::fs::write(crashed.file(&name), bytes).unwrap();
+    }
+    // Much is written after reopening, most of it before any checkpoint: the cache is small.
+    let again = options.clone().open(crashed.path()).unwrap();
+    for round in 0..12 {
+        fill(&again, round * 83 % 1000, 200);
+    }
+    // The power fails, and the newer meta is damaged.
+    let fallen = Place::new();
+    for (name, bytes) in crashed.bytes() {
+        std::fs::write(fallen.file(&name), bytes).unwrap();
+    }
+    let mut bytes = std::fs::read(fallen.path()).unwrap();
+    bytes[(1 - older.slot()) * PAGE_BYTES + 100] ^= 1;
+    std::fs::write(fallen.path(), bytes).unwrap();
+    let source = Source::open(fallen.path()).unwrap();
+    assert_eq!(metas(&source).judgement.meta().unwrap().sequence, older.sequence);
+    let report = check_source(&source, &mut no_progress());
+    assert!(report.problems.iter().all(|problem| problem.rule.starts_with("META")), "{report:#?}");
+    drop(again);
+    let db = options.open(fallen.path()).unwrap();
+    assert!(db.verify().unwrap().is_clean());
 }
