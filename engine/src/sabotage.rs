@@ -32,6 +32,8 @@ pub enum Switch {
     CorruptIsTorn,
     /// Nonce and birth of a page are not compared with its pointer.
     TrustStalePage,
+    /// The file is cut to what the newer meta needs, whatever the older one names.
+    CutToNewerMeta,
     /// The log is trimmed before the meta that makes it needless is durable.
     TrimBeforeMeta,
     /// A meta's free space is that of now, with what later transactions allocated.
@@ -62,11 +64,13 @@ pub enum Switch {
     ShowUnproven,
     /// A relocation takes a place in the history of its own.
     CountRelocations,
+    /// A bitmap is believed although the tree uses pages that it frees.
+    TrustBitmap,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::SkipLogSync,
         Self::SkipDataSync,
         Self::FlipMetaFirst,
@@ -79,6 +83,7 @@ impl Switch {
         Self::TrimToNewerMeta,
         Self::CorruptIsTorn,
         Self::TrustStalePage,
+        Self::CutToNewerMeta,
         Self::TrimBeforeMeta,
         Self::BitmapOfLater,
         Self::PositionAtEnd,
@@ -94,6 +99,7 @@ impl Switch {
         Self::PublishEarly,
         Self::ShowUnproven,
         Self::CountRelocations,
+        Self::TrustBitmap,
     ];
 }
 

@@ -1,6 +1,6 @@
 //! The bodies of the fuzz targets: plain functions from bytes to nothing, which panic when a promise
-//! is broken. `fuzz_targets/` hands them to libFuzzer.
-//! How to run them: `fuzz/README.md`.
+//! is broken. `fuzz_targets/` hands them to libFuzzer; `tests/fuzz` replays seeds and reproducers
+//! through them in every test run. How to run them: `fuzz/README.md`.
 
 #[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
 #[path = "../../tests/crash/hostile/answers.rs"]

@@ -11,5 +11,7 @@ mod kill;
 mod load;
 mod queue;
 mod rows;
+#[cfg(unix)]
+mod signals;
 mod support;
 mod terminal;

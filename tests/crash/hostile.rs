@@ -1,18 +1,27 @@
 //! Hostile files: bytes changed and the checksums made right again, so that only the checks behind
 //! the checksum stand. Anything typed may come out, and no panic, no endless loop, no unbounded
-//! memory; then a write into each that opens.
+//! memory (`tests/fuzz` measures it); then a write into each that opens.
 
 mod answers;
 mod forge;
 
-use crate::{long::stride, runner::PATH, tally::Suite};
+use crate::{
+    long::stride,
+    oracle::guarded,
+    runner::{PATH, Rows, key, open, options, same_rows},
+    tally::Suite,
+};
 use answers::exercise;
-use forge::{base, built_by_hand, forged_logs, pages_of, seal};
+use forge::{
+    base, base_of, bitmaps_that_free_live_pages, built_by_hand, forged_logs, pages_of, seal,
+};
 use northstar_engine::{
-    disk::{Entropy, SeededEntropy},
+    Db, Error,
+    disk::{Entropy, ManualClock, SeededEntropy},
     format::page::PageType,
     limits::PAGE_BYTES,
 };
+use std::sync::Arc;
 
 #[test]
 fn forged_logs_with_right_checksums() {
@@ -75,4 +84,65 @@ fn random_mutations_with_right_checksums() {
         exercise(&image).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
     }
     suite.cases(count as u64);
+}
+
+fn rows_of(db: &Db) -> Result<Rows, Error> {
+    let read = db.begin_read()?;
+    read.iter()?.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec()))).collect()
+}
+
+/// Writes into a file whose bitmaps free a live page, and looks whether anything that was there is gone.
+/// Also what the sabotage suite asks.
+pub fn write_beside_lying_bitmaps() -> Result<Option<Error>, String> {
+    guarded(|| {
+        // Nothing to replay: opening needs no free space.
+        let base = base_of("2A5-fffPPkrmkPdk");
+        let told = |error: Error| error.to_string();
+        let before =
+            rows_of(&open(Arc::new(base.image.to_disk()), 5).map_err(told)?).map_err(told)?;
+        let disk = bitmaps_that_free_live_pages(&base).to_disk();
+        let db = open(Arc::new(disk.clone()), 5).map_err(told)?;
+        let mut commits = 0;
+        let wrote = (0..20).try_for_each(|n| {
+            let mut write = db.begin_write()?;
+            write.put(key(n), vec![n as u8; 9_000])?;
+            write.commit()?;
+            commits += 1;
+            db.checkpoint()
+        });
+        match wrote {
+            Err(error) if commits > 0 => {
+                Err(format!("live pages are gone after {commits} commits: {error}"))
+            }
+            Err(error) => {
+                let read = db.begin_read().map_err(told)?;
+                same_rows(&read, &before).map_err(|what| format!("reads go on: {what}"))?;
+                Ok(Some(error))
+            }
+            Ok(()) => {
+                let after =
+                    rows_of(&db).map_err(|error| format!("live pages are gone: {error}"))?;
+                let lost = before.keys().find(|key| !after.contains_key(*key));
+                lost.map_or(Ok(None), |key| Err(format!("live pages are gone: {key:?}")))
+            }
+        }
+    })
+}
+
+#[test]
+fn a_bitmap_that_frees_live_pages_makes_the_database_read_only() {
+    let refused = write_beside_lying_bitmaps().unwrap_or_else(|what| panic!("{what}"));
+    match refused {
+        Some(Error::Corrupt(corrupt)) => assert_eq!(corrupt.rule, "MAP-5", "{corrupt}"),
+        other => panic!("not refused as corrupt: {other:?}"),
+    }
+    // With a tail to replay the walk comes first: nothing is written, and reading alone goes on.
+    let disk = bitmaps_that_free_live_pages(&base()).to_disk();
+    match open(Arc::new(disk.clone()), 5).map(drop) {
+        Err(Error::Corrupt(corrupt)) => assert_eq!(corrupt.rule, "MAP-5", "{corrupt}"),
+        other => panic!("opened for writing: {other:?}"),
+    }
+    let (entropy, clock) = (Arc::new(SeededEntropy::new(5)), Arc::new(ManualClock::new()));
+    let reader = options().read_only(true).open_on(Arc::new(disk), entropy, clock, PATH);
+    assert!(!rows_of(&reader.expect("read-only")).expect("rows").is_empty());
 }

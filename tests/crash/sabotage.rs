@@ -37,6 +37,7 @@ const MATRIX: &[(Switch, &str, Scenario, &str)] = &[
     (Switch::TrimToNewerMeta, "the newer meta damaged", newer_meta, "the older meta"),
     (Switch::CorruptIsTorn, "flipped log", flipped_log, "shorter history"),
     (Switch::TrustStalePage, "stale pages", stale_pages, "wrong data"),
+    (Switch::CutToNewerMeta, "the newer meta of a shrunk file damaged", shrunk, "the older meta"),
     (Switch::TrimBeforeMeta, "crash in a checkpoint that trims", trimming, "open fails"),
     (Switch::BitmapOfLater, "crash after a checkpoint inside a transaction", inside, "verify"),
     (Switch::PositionAtEnd, "crash after a checkpoint inside a chain", inside_chain, "open fails"),
@@ -53,6 +54,7 @@ const MATRIX: &[(Switch, &str, Scenario, &str)] = &[
     (Switch::PublishEarly, "an eventual commit behind a sync", early, "is shown"),
     (Switch::ShowUnproven, "a reader beside a writer", unproven, "is shown"),
     (Switch::CountRelocations, "history across a compact", relocations, "past states"),
+    (Switch::TrustBitmap, "bitmaps that free live pages", lying_bitmaps, "live pages are gone"),
 ];
 
 fn explored(text: &str, models: &[Model], effort: Effort) -> Result<(), String> {
@@ -119,6 +121,10 @@ fn given_up() -> Result<(), String> {
 
 fn history() -> Result<(), String> {
     explored("2R5-pppp", &[Model::Prefix], Effort { full_every: 1, ..SMALL })
+}
+
+fn lying_bitmaps() -> Result<(), String> {
+    crate::hostile::write_beside_lying_bitmaps().map(drop)
 }
 
 /// A sync fails and persists nothing, the page cache shows the lost meta to the next process, which
@@ -333,6 +339,15 @@ fn flipped_log() -> Result<(), String> {
 
 fn newer_meta() -> Result<(), String> {
     one_meta_of("0R5-PPPPPPkPPPPPPkPPPPPPkp")
+}
+
+fn shrunk() -> Result<(), String> {
+    let workloads = [
+        "0R5-ffffffokrrrrkmkmkmkmkmkmkcmk",
+        "0R5-fkfffokrrrkdkmkdkmkckmk",
+        "2R5-fffffkorrrrkkmkmkckmk",
+    ];
+    workloads.into_iter().try_for_each(one_meta_of)
 }
 
 fn one_meta_of(text: &str) -> Result<(), String> {

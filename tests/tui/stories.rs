@@ -432,6 +432,20 @@ fn a_live_writer_is_followed_and_not_disturbed() {
 }
 
 #[test]
+fn leaving_during_a_benchmark_leaves_nothing_behind() {
+    let (_directory, path) = foreign_file();
+    let scratch = tempfile::tempdir().expect("a folder for temporary files");
+    let folder = scratch.path().to_str().expect("a printable path");
+    let mut session = open_with(&path, &["--screen", "bench"], &[("TMPDIR", folder)]);
+    session.send("r");
+    let made = || std::fs::read_dir(scratch.path()).expect("a listing").count();
+    session.wait("a folder for the results", |_| made() == 1);
+    session.send("q");
+    assert_eq!(session.end().0.exit_code(), 0);
+    assert_eq!(made(), 0, "the results of a run that was left are gone");
+}
+
+#[test]
 fn line_by_line_it_needs_no_screen() {
     let (_directory, path) = foreign_file();
     let mut child = Command::new(BINARY)

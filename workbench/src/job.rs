@@ -29,6 +29,12 @@ pub trait Job: Send + fmt::Debug {
     /// What it does, for the footer: `scan pages`.
     fn name(&self) -> String;
 
+    /// Whether it leaves something behind (a process, a folder) unless it comes to its end: leaving the
+    /// program waits for it, briefly.
+    fn cleans_up(&self) -> bool {
+        false
+    }
+
     /// Does it.
     ///
     /// # Errors

@@ -337,7 +337,11 @@ impl Checkpoint<'_> {
         let reuse = !pipeline.reuse_forbidden;
         drop(pipeline);
         if reuse {
-            core.pager.truncate_tail(self.metas.page_count_min())?;
+            let mut least = self.metas.page_count_min();
+            if sabotage::on(Switch::CutToNewerMeta) {
+                least = self.metas.current().meta.page_count;
+            }
+            core.pager.truncate_tail(least)?;
             // A length that was cut, and grows back, is not a synced one.
             let bytes = self.shared.file.len()?;
             self.metas.synced_bytes = self.metas.synced_bytes.filter(|&synced| synced == bytes);

@@ -2,7 +2,10 @@
 
 use super::input::Input;
 use northstar_engine::{
-    format::node::{Cells, Insert, NodeMut, Scratch},
+    format::{
+        node::{Cells, Insert, NodeMut, Scratch},
+        page::{PageHeader, PageType},
+    },
     key::prefix_end,
     limits::{KEY_BYTES_MAX, PAGE_BYTES},
     printable::{Printable, is_deceptive, unescape},
@@ -84,6 +87,9 @@ pub fn separators(bytes: &[u8]) {
 }
 
 fn empty_leaf(page: &mut [u8; PAGE_BYTES]) -> NodeMut<'_> {
+    let header = PageHeader::decode(page).expect("a page is longer than its header");
+    let header = PageHeader { page_type: PageType::Leaf as u8, ..header };
+    page[..PageHeader::BYTES].copy_from_slice(&header.to_bytes());
     let mut node = NodeMut::new(page);
     node.clear();
     node

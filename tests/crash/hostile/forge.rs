@@ -12,7 +12,7 @@ use northstar_engine::{
         field::{Kind, Layout},
         log_record::{CommitHeader, RECORD_MAGIC, RecordHeader, RecordPlace, seal_record},
         meta::Meta,
-        node::{NodeHeader, SLOTS_OFFSET, Slot},
+        node::{Node, NodeHeader, SLOTS_OFFSET, Slot},
         overflow::OverflowHeader,
         page::{PageHeader, PageType, seal_page},
         segment::SegmentHeader,
@@ -33,7 +33,12 @@ pub struct Base {
 }
 
 pub fn base() -> Base {
-    let run = run(&Workload::parse(WORKLOAD).expect("known steps"));
+    base_of(WORKLOAD)
+}
+
+/// What a kill leaves of a workload.
+pub fn base_of(workload: &str) -> Base {
+    let run = run(&Workload::parse(workload).expect("known steps"));
     let image = run.trace.crash_at(run.trace.len()).image_all_kept();
     let bytes = image.read(PATH).expect("a database");
     let pages: Vec<Vec<u8>> = bytes.chunks(PAGE_BYTES).map(<[u8]>::to_vec).collect();
@@ -203,6 +208,34 @@ fn forged_fields(base: &Base) -> Vec<Case> {
         }
     }
     cases
+}
+
+/// The pages below an internal node; `None` for a leaf.
+fn children(page: &[u8]) -> Option<Vec<usize>> {
+    let node = Node::new(page.try_into().expect("a whole page"));
+    let below = |index| node.child(index).page.get() as usize;
+    (!node.is_leaf()).then(|| (0..node.count()).map(below).collect())
+}
+
+/// The base with a bitmap in each meta that frees the pages right below its own root, or the root when
+/// it is a leaf: checksums right, live pages free.
+pub fn bitmaps_that_free_live_pages(base: &Base) -> SimImage {
+    let mut image = base.image.clone();
+    for slot in 0..2 {
+        let meta = Meta::decode(&base.pages[slot][PageHeader::BYTES..]).expect("a meta");
+        let (id, root) = (meta.bitmap.page.get(), meta.root.page.get() as usize);
+        if id == 0 || root == 0 {
+            continue;
+        }
+        let mut page = base.pages[id as usize].clone();
+        let chain = ChainHeader::decode(&page[PageHeader::BYTES..]).expect("a bitmap");
+        assert!(chain.first == 0 && root < chain.count as usize, "a small file: one bitmap page");
+        for live in children(&base.pages[root]).unwrap_or_else(|| vec![root]) {
+            page[PageHeader::BYTES + ChainHeader::BYTES + live / 8] &= !(1 << (live % 8));
+        }
+        image.write(PATH, id * PAGE_BYTES as u64, &seal(&page, base.uuid, id));
+    }
+    image
 }
 
 fn forged_metas(base: &Base) -> Vec<Case> {

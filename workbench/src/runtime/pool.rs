@@ -10,9 +10,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 
 /// Worker threads: one for what the screen waits for, one for a long scan beside it, one to spare.
 const WORKERS: usize = 3;
+/// Longest that leaving the program waits for jobs that clean up after themselves.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Names of worker threads start with this; the panic hook looks for it.
 pub const WORKER_NAME: &str = "northstar-job";
 
@@ -24,10 +27,17 @@ struct Task {
     stop: Arc<AtomicBool>,
 }
 
+struct Running {
+    key: JobKey,
+    generation: u64,
+    stop: Arc<AtomicBool>,
+    cleans_up: bool,
+}
+
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Task>,
-    running: Vec<(JobKey, u64, Arc<AtomicBool>)>,
+    running: Vec<Running>,
     ended: bool,
 }
 
@@ -35,6 +45,7 @@ struct State {
 struct Shared {
     state: Mutex<State>,
     work: Condvar,
+    done: Condvar,
 }
 
 impl Shared {
@@ -72,10 +83,8 @@ impl Pool {
     pub fn run(&self, path: PathBuf, key: JobKey, generation: u64, job: Box<dyn Job>) {
         let mut state = self.shared.lock();
         state.waiting.retain(|task| task.key != key);
-        for (running, _, stop) in &state.running {
-            if *running == key {
-                stop.store(true, Ordering::Relaxed);
-            }
+        for running in state.running.iter().filter(|running| running.key == key) {
+            running.stop.store(true, Ordering::Relaxed);
         }
         state.waiting.push_back(Task { path, key, generation, job, stop: Arc::default() });
         drop(state);
@@ -86,10 +95,8 @@ impl Pool {
     pub fn stop(&self, generation: u64) {
         let mut state = self.shared.lock();
         state.waiting.retain(|task| task.generation != generation);
-        for (_, running, stop) in &state.running {
-            if *running == generation {
-                stop.store(true, Ordering::Relaxed);
-            }
+        for running in state.running.iter().filter(|running| running.generation == generation) {
+            running.stop.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -99,11 +106,13 @@ impl Drop for Pool {
         let mut state = self.shared.lock();
         state.ended = true;
         state.waiting.clear();
-        for (_, _, stop) in &state.running {
-            stop.store(true, Ordering::Relaxed);
+        for running in &state.running {
+            running.stop.store(true, Ordering::Relaxed);
         }
-        drop(state);
         self.shared.work.notify_all();
+        // What would leave a process or a folder behind may come to its end; a scan just ends with us.
+        let cleaning = |state: &mut State| state.running.iter().any(|running| running.cleans_up);
+        drop(self.shared.done.wait_timeout_while(state, PATIENCE, cleaning));
     }
 }
 
@@ -120,7 +129,8 @@ fn work(shared: &Shared, sender: &mpsc::Sender<Msg>) {
             state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
         let Task { path, key, generation, job, stop } = task;
-        state.running.push((key, generation, Arc::clone(&stop)));
+        let cleans_up = job.cleans_up();
+        state.running.push(Running { key, generation, stop: Arc::clone(&stop), cleans_up });
         drop(state);
         let mut send = |event| {
             // The receiver is gone only when the program ends.
@@ -128,6 +138,7 @@ fn work(shared: &Shared, sender: &mpsc::Sender<Msg>) {
         };
         let end = perform(job, &path, &stop, &mut send);
         send(end);
-        shared.lock().running.retain(|(_, running, _)| *running != generation);
+        shared.lock().running.retain(|running| running.generation != generation);
+        shared.done.notify_all();
     }
 }

@@ -65,6 +65,10 @@ impl Job for MeasureObserver {
         format!("cost of watching {}", self.id)
     }
 
+    fn cleans_up(&self) -> bool {
+        true
+    }
+
     fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
         let folder = scratch()?;
         let mut cost = ObserverCost { bench: self.id.to_owned(), pairs: Vec::new() };

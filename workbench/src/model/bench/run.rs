@@ -35,6 +35,10 @@ impl Job for RunBench {
         format!("bench {}", self.id)
     }
 
+    fn cleans_up(&self) -> bool {
+        true
+    }
+
     fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
         let folder = scratch()?;
         let out = folder.path().join("results");
