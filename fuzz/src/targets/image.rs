@@ -114,7 +114,7 @@ fn restamp_pages(image: &mut SimImage, pages: &BTreeSet<u64>) {
 
 /// Makes the checksums of a segment's header and of its records right, as far as one follows the
 /// other; with `linked` also what each record stores of the one before.
-pub fn restamp_log(log: &mut Vec<u8>, linked: bool) {
+pub fn restamp_log(log: &mut [u8], linked: bool) {
     let Some(segment) = SegmentHeader::decode(log).map(SegmentHeader::sealed) else { return };
     log[..SegmentHeader::BYTES].copy_from_slice(&segment.to_bytes());
     let mut at = SEGMENT_HEADER_BYTES;
