@@ -11,6 +11,7 @@
 
 pub mod builder;
 mod group;
+pub mod paths;
 pub mod position;
 pub mod recover;
 pub mod replay;
@@ -22,10 +23,11 @@ pub mod verify;
 pub mod writer;
 
 pub use builder::{CommitInfo, OpPlace, RecordBuilder};
+pub use paths::LogPaths;
 pub use position::{Position, Progress};
 pub use recover::{Action, Recovery};
 pub use scan::{Record, Scanner, Tail};
-pub use segments::{Chain, LogPaths, Segment};
+pub use segments::{Chain, Segment};
 pub use transactions::{Transaction, Transactions};
 pub use writer::{Appended, LogConfig, LogCounters, LogPin, LogWriter};
 

@@ -24,6 +24,7 @@ mod huge;
 mod judge;
 mod page_ref;
 pub(crate) mod prefetch;
+mod region;
 mod table;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -33,8 +34,8 @@ mod write_back;
 
 pub use allocator::{FreeSpace, Run};
 pub use edit::{Edit, Finished, RetiredRun};
-pub use frame::Page;
 pub use page_ref::PageRef;
+pub use region::Page;
 pub use value::Value;
 pub(crate) use view::Seen;
 pub use view::View;

@@ -60,6 +60,7 @@ fn unsafe_stands_where_it_may() {
         "engine/src/pager/frame.rs",
         "engine/src/pager/huge.rs",
         "engine/src/pager/prefetch.rs",
+        "engine/src/pager/region.rs",
         "engine/src/pager/table.rs",
         "engine/src/cartridge/map.rs",
         "engine/src/sync/watch.rs",

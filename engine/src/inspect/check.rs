@@ -11,8 +11,9 @@ use crate::error::{Corrupt, Error, Place};
 use crate::format::meta::Meta;
 use crate::ids::Lsn;
 use crate::log::Position;
+use crate::log::paths::LogPaths;
 use crate::log::recover::assess;
-use crate::log::segments::{Chain, LogPaths};
+use crate::log::segments::Chain;
 use crate::log::verify::verify;
 use std::path::Path;
 

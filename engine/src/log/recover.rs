@@ -14,10 +14,11 @@
 //! 19: the page cache is not trusted, a torn tail never becomes valid again. Interrupted anywhere,
 //! the next open does the same again. Cost: the bytes behind the meta, read twice.
 
+use super::paths::LogPaths;
 use super::position::Position;
 use super::scan::{Scanner, Tail};
 use super::segment_file::{Counters, draw_generation, header_of, sync_dir, write_zeros};
-use super::segments::{Chain, LogPaths, RecordBefore, Segment};
+use super::segments::{Chain, RecordBefore, Segment};
 use super::transactions::Transactions;
 use crate::disk::{Entropy, File, OpenMode, Storage, SyncKind};
 use crate::error::{Corrupt, Error, Place, Result};

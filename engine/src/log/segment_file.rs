@@ -3,7 +3,7 @@
 //! Called by the writer and by recovery, which both make segments. Bytes: `spec/commit_record_v0.md`,
 //! segments. Keeps crash rule 14: a name counts once its directory is synced.
 
-use super::segments::LogPaths;
+use super::paths::LogPaths;
 use crate::disk::{Entropy, File, Storage, SyncKind};
 use crate::error::Result;
 use crate::format::field::Crc;

@@ -1,15 +1,11 @@
-//! The files of a log: their names, and how they are judged against each other.
-//!
-//! ```text
-//!  app.ns.log.next ──rename──▶ app.ns.log ──rename──▶ app.ns.log.N ──▶ removed, or
-//!    being prepared              newest                 older             renamed to .log.next
-//! ```
+//! The segments of a log, judged against each other.
 //!
 //! Called by the writer, by every reader of the stream and by `inspect`. Bytes:
 //! `spec/commit_record_v0.md`, segments. Keeps SEG-1 to SEG-7 and crash rules 13 and 14: numbers
 //! rise by 1; a segment ends where its successor starts; without `app.ns.log` the highest number is
 //! the newest; `.log.next` is never read. Cost: one open and one 4 KiB read a segment.
 
+use super::paths::{LogPaths, parse_number};
 use super::position::Position;
 use crate::disk::{File, OpenMode, Storage};
 use crate::error::{Corrupt, Error, Place, Result};
@@ -26,76 +22,8 @@ use std::{
     sync::Arc,
 };
 
-const LOG_SUFFIX: &str = ".log";
-const NEXT_SUFFIX: &str = "next";
 /// A listing that a live writer's rotation overtook is taken again this often.
 const DISCOVER_TRIES: usize = 4;
-
-/// The names of one database's log files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogPaths {
-    active: PathBuf,
-}
-
-impl LogPaths {
-    /// The log of the database at `path`: `app.ns` has `app.ns.log`.
-    pub fn of_database(path: &Path) -> Self {
-        Self { active: with_suffix(path, LOG_SUFFIX) }
-    }
-
-    /// The log that the segment at `path` (`app.ns.log`, `app.ns.log.7`) belongs to; `None` when it
-    /// is no segment's name.
-    pub fn of_log(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?;
-        if name.len() > LOG_SUFFIX.len() && name.ends_with(LOG_SUFFIX) {
-            return Some(Self { active: path.to_path_buf() });
-        }
-        let (stem, number) = name.rsplit_once('.')?;
-        parse_number(number)?;
-        let is_log = stem.len() > LOG_SUFFIX.len() && stem.ends_with(LOG_SUFFIX);
-        is_log.then(|| Self { active: path.with_file_name(stem) })
-    }
-
-    /// The newest segment.
-    pub fn active(&self) -> PathBuf {
-        self.active.clone()
-    }
-
-    /// An older segment.
-    pub fn numbered(&self, number: u64) -> PathBuf {
-        with_suffix(&self.active, &format!(".{number}"))
-    }
-
-    /// A segment being prepared; never read.
-    pub fn next(&self) -> PathBuf {
-        with_suffix(&self.active, &format!(".{NEXT_SUFFIX}"))
-    }
-
-    /// Where the files are.
-    pub fn directory(&self) -> PathBuf {
-        match self.active.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
-            Some(parent) => parent.to_path_buf(),
-            None => PathBuf::from("."),
-        }
-    }
-
-    fn base_name(&self) -> String {
-        self.active.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-    }
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// A segment's number as this program writes it: no sign, no leading zero.
-fn parse_number(text: &str) -> Option<u64> {
-    let number: u64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
-}
 
 /// One segment of a judged chain.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! A little database of log alone, for the tests of this module: commits go to the log and to a model.
 
 use super::builder::{CommitInfo, RecordBuilder};
+use super::paths::LogPaths;
 use super::position::Position;
 use super::recover::Recovery;
 use super::replay::{MemoryState, replay};
 use super::scan::Scanner;
-use super::segments::{Chain, LogPaths};
+use super::segments::Chain;
 use super::transactions::Transactions;
 use super::writer::{Appended, LogConfig, LogWriter};
 use crate::disk::entropy::{SeededEntropy, mix};

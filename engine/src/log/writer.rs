@@ -20,10 +20,11 @@ mod space;
 pub use pins::LogPin;
 
 use super::group::{Goal, Group};
+use super::paths::LogPaths;
 use super::position::{Position, Progress};
 use super::recover::{self, Recovery};
 use super::segment_file::{Counters, count, draw_generation};
-use super::segments::{Chain, LogPaths, Segment};
+use super::segments::{Chain, Segment};
 use crate::disk::{Entropy, Storage};
 use crate::error::{Error, Result};
 use crate::format::field::Crc;

@@ -4,7 +4,8 @@
 //! transaction, and a page that was spilled, is copied and never written in place.
 //! Spills happen in [`Edit::make_room`] only, so that pages do not freeze under an operation.
 
-use super::frame::{Need, Owner, Page};
+use super::frame::{Need, Owner};
+use super::region::Page;
 use super::table::State;
 use super::{Pager, Run, View, Want, write_back};
 use crate::error::{Error, Result};

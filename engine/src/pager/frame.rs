@@ -1,4 +1,4 @@
-//! The frames that hold pages, and who may touch which: the one place of the pager with `unsafe`.
+//! The frames that hold pages, and who may touch which.
 //!
 //! Called by the rest of `pager` through safe types only. A frame is in exactly one of these hands:
 //!
@@ -17,69 +17,21 @@
 
 use super::apart::Apart;
 use super::epoch::{Epochs, Running};
+use super::region::{Page, Region};
 use super::table::{State, Table, Word, Zeroed, zeroed};
 use crate::ids::{PageId, TxnId};
 use crate::limits::PAGE_BYTES;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Watch, yield_now};
-use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::VecDeque;
-use std::ptr::NonNull;
 use std::sync::PoisonError;
 
-/// The bytes of a page.
-pub type Page = [u8; PAGE_BYTES];
-
-/// Frames lie at multiples of this, so that the system can back them with huge pages.
-const ALIGNMENT: usize = 2 << 20;
 /// Most frames of a pool: 64 GiB.
 const FRAMES_MAX: u32 = 1 << 22;
 /// Frames in limbo that are looked at in one go.
 const LIMBO_BATCH: usize = 2 * EVICTION_BATCH;
 /// How many pages an eviction puts out at once, so that one wait for epochs serves many.
 const EVICTION_BATCH: usize = 32;
-
-/// One allocation for all frames. Zeroed by the system, so untouched frames cost no memory.
-struct Region {
-    base: NonNull<u8>,
-    layout: Layout,
-    first: NonNull<Page>,
-    frames: usize,
-}
-
-// SAFETY: the region owns its allocation; access to the bytes is ruled by `Pool`.
-unsafe impl Send for Region {}
-// SAFETY: as above.
-unsafe impl Sync for Region {}
-
-impl Region {
-    /// `None` when the system has no memory for that many.
-    fn new(frames: usize) -> Option<Self> {
-        let bytes = frames * PAGE_BYTES;
-        // Aligned by hand: an aligned `alloc_zeroed` would write all of it now.
-        let layout = Layout::from_size_align(bytes + ALIGNMENT, 16).ok()?;
-        // SAFETY: the layout's size is not zero.
-        let base = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        let skipped = base.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        // SAFETY: `skipped` is at most `ALIGNMENT`, which the allocation has room for.
-        let first = unsafe { base.add(skipped) };
-        super::huge::advise(first, bytes);
-        Some(Self { base, layout, first: first.cast(), frames })
-    }
-
-    fn frame(&self, frame: u32) -> NonNull<Page> {
-        assert!((frame as usize) < self.frames, "frame number inside the pool");
-        // SAFETY: inside the allocation, by the assertion.
-        unsafe { self.first.add(frame as usize) }
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout, and nobody borrows from it any more.
-        unsafe { dealloc(self.base.as_ptr(), self.layout) }
-    }
-}
 
 #[derive(Default)]
 struct FrameMeta {
@@ -412,17 +364,7 @@ impl Pool {
             near_edges(frame);
         }
     }
-}
 
-/// Brings near what a look at a node needs right after its first cache line: the rest of its header,
-/// and its prefix at the end.
-#[inline]
-fn near_edges(frame: *const u8) {
-    super::prefetch::near(frame.wrapping_add(64));
-    super::prefetch::near(frame.wrapping_add(PAGE_BYTES - 1));
-}
-
-impl Pool {
     /// Takes `pages` out of memory, as [`Self::forget`] does one, under one lock.
     pub(super) fn forget_all(&self, pages: impl Iterator<Item = PageId>) {
         let mut spare = self.spare();
@@ -460,6 +402,14 @@ impl Pool {
             }
         }
     }
+}
+
+/// Brings near what a look at a node needs right after its first cache line: the rest of its header,
+/// and its prefix at the end.
+#[inline]
+fn near_edges(frame: *const u8) {
+    super::prefetch::near(frame.wrapping_add(64));
+    super::prefetch::near(frame.wrapping_add(PAGE_BYTES - 1));
 }
 
 /// The right to read and write a set of private pages. Exists once; not to be copied.

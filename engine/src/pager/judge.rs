@@ -4,7 +4,7 @@
 //! rule 8); once per load PAGE-1 to PAGE-7 and the rules of the page's type.
 
 use super::Want;
-use super::frame::Page;
+use super::region::Page;
 use crate::error::{Corrupt, Error, Result};
 use crate::format::node::check_node;
 use crate::format::overflow::OverflowHeader;

@@ -1,6 +1,7 @@
 //! A pinned page: its bytes stay where they are as long as the reference lives.
 
-use super::frame::{Page, Pin};
+use super::frame::Pin;
+use super::region::Page;
 use crate::format::page::PageHeader;
 use std::ops::Deref;
 

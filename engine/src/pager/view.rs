@@ -4,8 +4,9 @@
 //! (crash rule 8), in memory or not. Cost of a hop in memory: two loads for the translation and the
 //! page's first cache line.
 
-use super::frame::{self, Epoch, Owner, Page, Pin};
+use super::frame::{self, Epoch, Owner, Pin};
 use super::page_ref::{Hold, PageRef};
+use super::region::Page;
 use super::{Pager, Want, judge};
 use crate::error::Result;
 use crate::ids::Pointer;

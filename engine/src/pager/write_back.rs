@@ -4,7 +4,7 @@
 //! on its way keeps its id until the write has returned, so that the old bytes never land on the
 //! page's next use. Cost: one copy and one checksum per page.
 
-use super::frame::Page;
+use super::region::Page;
 use super::table::State;
 use super::{Pager, Run};
 use crate::error::Result;

@@ -14,9 +14,10 @@
 //! extension is a write of zeros, or in a bulk load space taken unwritten, and makes the next sync a
 //! full one; a rotation is four syncs.
 
+use super::super::paths::LogPaths;
 use super::super::position::Position;
 use super::super::segment_file::{Counters, count, header_of, sync_dir, write_header, write_zeros};
-use super::super::segments::{LogPaths, Segment};
+use super::super::segments::Segment;
 use super::{Appender, LogConfig, LogWriter};
 use crate::disk::{File, OpenMode, Storage, SyncKind};
 use crate::error::{Corrupt, Error, Place, Result};
