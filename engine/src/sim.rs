@@ -37,13 +37,15 @@
 mod crash;
 mod describe;
 mod disk;
+mod facts;
 mod fault;
 mod image;
 mod states;
 mod trace;
 
-pub use crash::{CrashPoint, Fact, FactKind, Fate, NameChange};
+pub use crash::CrashPoint;
 pub use disk::SimDisk;
+pub use facts::{Fact, FactKind, Fate, NameChange};
 pub use fault::{Call, CallRecord, Fault, FaultDisk, Repeat, Rule};
 pub use image::{FileId, SimImage};
 pub use states::{CrashState, Model, Search, States};

@@ -22,12 +22,14 @@ mod check;
     expect(clippy::indexing_slicing, reason = "edits nodes that passed the validator")
 )]
 mod edit;
+mod search;
 mod view;
 
 pub use cells::{Cells, Insert, SplitAt};
 pub use check::check_node;
 pub use edit::{NodeMut, Scratch, child_bytes};
-pub use view::{Cell, CellValue, FIRST_SLOT_LINES, Node, Probe, head_of};
+pub use search::{FIRST_SLOT_LINES, Probe};
+pub use view::{Cell, CellValue, Node, head_of};
 
 use super::field::layout;
 use super::overflow::ValueDescriptor;

@@ -6,7 +6,8 @@
 //! combinations, then seeded random ones.
 
 use super::{
-    crash::{CrashPoint, Fact, FactKind, Fate},
+    crash::CrashPoint,
+    facts::{Fact, FactKind, Fate},
     image::SimImage,
 };
 use crate::{disk::entropy::mix, limits::PAGE_BYTES};
