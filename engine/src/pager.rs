@@ -340,20 +340,21 @@ impl Pager {
     }
 
     /// Forgets free pages at the end and cuts the file there, never below `page_count_min` (the
-    /// larger of what both valid metas name). Returns the new page count.
+    /// larger of what both valid metas name). Whether it cut anything.
     ///
     /// # Errors
     /// `Io`.
-    pub fn truncate_tail(&self, page_count_min: u64) -> Result<u64> {
+    pub fn truncate_tail(&self, page_count_min: u64) -> Result<bool> {
         // Under both locks, so that nothing is allocated or written behind the cut meanwhile.
         let _no_writes = locked(&self.write_lock);
         let mut allocator = self.allocator();
         let page_count = allocator.trim(page_count_min);
         let bytes = page_count * PAGE_BYTES as u64;
-        if self.file.len()? > bytes {
+        let cut = self.file.len()? > bytes;
+        if cut {
             self.file.set_len(bytes)?;
         }
-        Ok(page_count)
+        Ok(cut)
     }
 
     /// Gauges and counters.

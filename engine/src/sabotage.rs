@@ -66,11 +66,17 @@ pub enum Switch {
     CountRelocations,
     /// A bitmap is believed although the tree uses pages that it frees.
     TrustBitmap,
+    /// Opening takes defaults for options that nobody set, whatever is stored.
+    ForgetOptions,
+    /// A page that was written to make room is changed in its place afterwards.
+    EditWritten,
+    /// The commit stream starts with what there is when the commit asked for is gone.
+    SkipMissing,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::SkipLogSync,
         Self::SkipDataSync,
         Self::FlipMetaFirst,
@@ -100,6 +106,9 @@ impl Switch {
         Self::ShowUnproven,
         Self::CountRelocations,
         Self::TrustBitmap,
+        Self::ForgetOptions,
+        Self::EditWritten,
+        Self::SkipMissing,
     ];
 }
 

@@ -6,6 +6,9 @@
 #[path = "../../tests/crash/hostile/answers.rs"]
 mod answers;
 #[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
+#[path = "../../tests/crash/between.rs"]
+mod between;
+#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
 #[path = "../../tests/crash/hostile/forge.rs"]
 mod forge;
 #[cfg(feature = "load")]

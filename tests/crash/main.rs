@@ -8,6 +8,7 @@
 // A failure is made once, and carries all that is told about it.
 #![allow(clippy::result_large_err)]
 
+mod between;
 mod exhaustive;
 mod explore;
 mod faults;

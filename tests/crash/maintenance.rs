@@ -5,12 +5,12 @@ use crate::{
     faults::{judge_disk, quiet_scripted_panics},
     long,
     oracle::guarded,
-    runner::{COPY, Session},
+    runner::{COPY, Session, open, open_copy},
     tally::Suite,
     workload::{Step, Workload},
 };
 use northstar_engine::{
-    Error,
+    Durability, Error,
     disk::Storage,
     inspect::Severity,
     sim::{Call, Fault, FaultDisk, Model, Repeat, Rule, SimDisk},
@@ -19,6 +19,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 /// Holes to fill, pages to move, something in the log that no checkpoint has.
@@ -156,7 +157,7 @@ fn strike(workload: &Workload, letter: char, rule: Rule) -> Result<(), String> {
         session.check_latest()?;
         if letter == 'B' && failed && disk.inner().exists(Path::new(COPY)).unwrap_or(false) {
             // Its name came last: what has it is whole.
-            let copy = crate::runner::open_copy(Arc::new(disk.inner().clone()));
+            let copy = open_copy(Arc::new(disk.inner().clone()));
             copy.map_err(|error| format!("a backup that failed has its name: {error}"))?;
         }
         match session.step(Step('p')) {
@@ -166,6 +167,42 @@ fn strike(workload: &Workload, letter: char, rule: Rule) -> Result<(), String> {
         }
     })?;
     judge_disk(workload, session, &[Model::Subset]).map(drop)
+}
+
+/// A commit that does not wait becomes visible while a backup waits for the log's sync, which need not
+/// cover it: the backup holds no state that a power cut takes back.
+#[test]
+fn a_backup_beside_a_commit_that_does_not_wait_holds_what_is_durable() {
+    let sim = SimDisk::new();
+    let disk = FaultDisk::new(sim.clone());
+    let db = open(Arc::new(disk.clone()), 7).expect("create");
+    let commit = |key: &[u8]| {
+        let mut write = db.begin_write().expect("no other writer");
+        write.put(key, b"value").expect("room");
+        write.commit_with(Durability::Eventual).expect("a commit");
+    };
+    commit(b"first");
+    let calls = disk.calls().len();
+    disk.inject(Rule {
+        call: Call::Sync,
+        file: ".log".to_owned(),
+        nth: 0,
+        repeat: Repeat::Once,
+        fault: Fault::Delay(Duration::from_millis(300)),
+    });
+    std::thread::scope(|scope| {
+        let backup = scope.spawn(|| db.backup(COPY));
+        while !disk.calls().iter().skip(calls).any(|record| record.call == Call::Sync) {
+            std::thread::yield_now();
+        }
+        commit(b"second");
+        backup.join().expect("no panic").expect("a backup");
+    });
+    let copy = open_copy(Arc::new(sim)).expect("a whole backup");
+    let copied = copy.begin_read().expect("a snapshot").txn_id();
+    let durable = db.commits(..).expect("a stream").map(|commit| commit.expect("a commit").txn_id);
+    let durable = durable.last().expect("two commits");
+    assert!(copied <= durable, "the backup holds state {copied}, {durable} is known durable");
 }
 
 #[test]

@@ -32,6 +32,8 @@ const CHOSEN: &[(&str, &str)] = &[
     ("a tree of several levels shrinks again", "0R5-ffffkrrkrkdk"),
     ("compact between commits", "0R5-ffkrkCpkCe"),
     ("checkpoints in the middle of long transactions", "0R5t-pKeKAKp"),
+    ("commits between the steps of checkpoints", "2R5-fimkfii"),
+    ("commits between the steps of checkpoints that trim and cut", "0R5t-firriPik"),
     ("aborts and empty commits", "2B4-apzaapkza"),
     ("backups between commits", "2R5-pBkPeBx"),
     ("deep trees, many segments", "2R5t-fpkmrkfdq"),

@@ -3,12 +3,17 @@
 //! `models[t]` is the state after transaction t; the timeline knows at which operation each commit
 //! was called and at which it was acknowledged as durable.
 
-use super::workload::{Step, Workload};
+use super::{
+    between::Between,
+    workload::{Step, Workload},
+};
 use northstar_engine::{
-    Db, Durability, Error, Options, ReadTxn,
+    Db, Durability, Error, Options, ReadTxn, TxnId,
     db::options::Tuning,
     disk::{Entropy, ManualClock, SeededEntropy, Storage},
-    sim::{SimDisk, Trace},
+    format::page::PageHeader,
+    limits::PAGE_BYTES,
+    sim::{Action, SimDisk, Trace},
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -79,6 +84,7 @@ pub struct Session {
     steps_done: u64,
     /// The last commit returned an error: it is in or out, which the next one tells.
     unsettled: bool,
+    between: Arc<Between>,
 }
 
 /// How every test opens: no background thread, nothing random, a clock that stands.
@@ -126,15 +132,29 @@ impl Session {
             entropy: Arc::new(SeededEntropy::new(seed)),
             steps_done: 0,
             unsettled: false,
+            between: Arc::default(),
         }
+    }
+
+    fn options(&self) -> Options {
+        options().tuning(self.workload.tuning()).observer(Arc::clone(&self.between) as _)
+    }
+
+    /// Opens what is there, with other randomness.
+    fn open(&mut self) -> Result<(), Error> {
+        let entropy = Arc::new(SeededEntropy::new(self.entropy.next_u64()));
+        let clock = Arc::new(ManualClock::new());
+        let storage = Arc::clone(&self.storage);
+        self.db = Some(self.options().open_on(storage, entropy, clock, PATH)?);
+        Ok(())
     }
 
     /// Creates the database with the workload's retention.
     pub fn create(&mut self) -> Result<(), Error> {
-        let db = options()
+        let db = self
+            .options()
             .history(self.workload.history())
             .log_retention(self.workload.log_retention())
-            .tuning(self.workload.tuning())
             .open_on(
                 Arc::clone(&self.storage),
                 Arc::clone(&self.entropy) as Arc<dyn Entropy>,
@@ -183,6 +203,7 @@ impl Session {
                 self.put(rows.collect(), Durability::Immediate)
             }
             'K' => self.checkpoint_inside(salt),
+            'i' => self.checkpoint_with_commits(salt),
             'm' => {
                 let target = self.nth_key(salt);
                 let row = target.map_or_else(|| short(0), |key| (key, value(salt, 1, 900)));
@@ -287,6 +308,22 @@ impl Session {
         self.commit(txn, after, Durability::Immediate)
     }
 
+    /// A checkpoint with a commit between any two of its steps.
+    fn checkpoint_with_commits(&mut self, salt: u64) -> Result<(), Error> {
+        let stored = self.timeline.last();
+        self.between.arm(self.db(), &self.sim, salt, self.model());
+        let done = self.db().checkpoint();
+        for made in self.between.disarm()? {
+            self.timeline.issued.push(made.issued);
+            self.timeline.models.push(made.rows);
+            let last = self.timeline.last();
+            self.timeline.acked.extend(made.acked.map(|op| (op, last)));
+        }
+        done?;
+        self.timeline.acked.push((self.sim.op_count(), stored));
+        Ok(())
+    }
+
     fn delete(&mut self, salt: u64) -> Result<(), Error> {
         let Some(target) = self.nth_key(salt) else { return Ok(()) };
         let mut after = Rows::clone(self.model());
@@ -377,11 +414,9 @@ impl Session {
             db.close()?;
             self.acknowledge();
         }
-        let seed = self.entropy.next_u64();
-        let db = open_with(self.workload.tuning(), Arc::clone(&self.storage), seed)?;
-        let id = db.begin_read()?.txn_id().get();
+        self.open()?;
+        let id = self.db().begin_read()?.txn_id().get();
         assert_eq!(id, self.timeline.last(), "reopening after close loses nothing");
-        self.db = Some(db);
         Ok(())
     }
 
@@ -392,9 +427,8 @@ impl Session {
         self.snapshots.clear();
         self.db = None;
         self.sim.power_on();
-        let seed = self.entropy.next_u64();
-        let db = open_with(self.workload.tuning(), Arc::clone(&self.storage), seed)?;
-        let id = db.begin_read()?.txn_id().get();
+        self.open()?;
+        let id = self.db().begin_read()?.txn_id().get();
         let (acked, _) = self.timeline.bounds(usize::MAX);
         assert!(
             (acked..=self.timeline.last()).contains(&id),
@@ -405,7 +439,6 @@ impl Session {
         self.timeline.models.truncate(id as usize + 1);
         self.timeline.issued.truncate(id as usize + 1);
         self.unsettled = false;
-        self.db = Some(db);
         self.acknowledge();
         Ok(())
     }
@@ -482,7 +515,29 @@ pub fn run(workload: &Workload) -> Run {
     step_starts.push(sim.op_count());
     session.check_latest().unwrap_or_else(|what| panic!("{workload}: at the end: {what}"));
     let (trace, timeline) = session.kill();
+    one_content_a_pointer(&trace).unwrap_or_else(|what| panic!("{workload}: {what}"));
     Run { workload: workload.clone(), trace, timeline, step_starts }
+}
+
+/// Rules 8 and 9: what a pointer names never changes, so that a stale page is found out by it. A page is
+/// written again only with the same bytes, or with another birth or nonce.
+fn one_content_a_pointer(trace: &Trace) -> Result<(), String> {
+    const PAGE: u64 = PAGE_BYTES as u64;
+    let mut written: BTreeMap<(u64, TxnId, u32), &[u8]> = BTreeMap::new();
+    for op in trace.ops().iter().filter(|op| *op.path == *Path::new(PATH)) {
+        let Action::Write { offset, bytes, .. } = &op.action else { continue };
+        if *offset < 2 * PAGE {
+            continue; // A meta slot: its sequence tells.
+        }
+        for (id, page) in (offset / PAGE..).zip(bytes.chunks(PAGE_BYTES)) {
+            let Some(header) = PageHeader::decode(page) else { continue };
+            let before = written.insert((id, header.birth, header.nonce), page);
+            if before.is_some_and(|before| before != page) {
+                return Err(format!("page {id}: two contents under one pointer"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Keys of several lengths: mostly short, one empty, one as long as allowed.

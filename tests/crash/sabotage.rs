@@ -18,7 +18,7 @@ use northstar_engine::{
     sabotage::{Switch, with},
     sim::{Call, Fault, FaultDisk, Model, Persisted, Repeat, Rule, SimDisk, SimImage},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Looks for a broken promise; says what was found.
 type Scenario = fn() -> Result<(), String>;
@@ -55,6 +55,9 @@ const MATRIX: &[(Switch, &str, Scenario, &str)] = &[
     (Switch::ShowUnproven, "a reader beside a writer", unproven, "is shown"),
     (Switch::CountRelocations, "history across a compact", relocations, "past states"),
     (Switch::TrustBitmap, "bitmaps that free live pages", lying_bitmaps, "live pages are gone"),
+    (Switch::ForgetOptions, "history across a restart", restarted, "is promised"),
+    (Switch::EditWritten, "a transaction larger than the cache", spilling, "under one pointer"),
+    (Switch::SkipMissing, "the commit stream of a trimmed log", trimmed_stream, "stream gives"),
 ];
 
 fn explored(text: &str, models: &[Model], effort: Effort) -> Result<(), String> {
@@ -121,6 +124,18 @@ fn given_up() -> Result<(), String> {
 
 fn history() -> Result<(), String> {
     explored("2R5-pppp", &[Model::Prefix], Effort { full_every: 1, ..SMALL })
+}
+
+fn restarted() -> Result<(), String> {
+    explored("2R5-ppxpp", &[Model::Prefix], Effort { full_every: 1, ..SMALL })
+}
+
+fn spilling() -> Result<(), String> {
+    explored("0R5-fGk", &[Model::Prefix], SMALL)
+}
+
+fn trimmed_stream() -> Result<(), String> {
+    explored("0R5-PPPPPPkPPPPPPk", &[Model::Prefix], Effort { full_every: 1, ..SMALL })
 }
 
 fn lying_bitmaps() -> Result<(), String> {
@@ -386,20 +401,62 @@ fn stale_pages() -> Result<(), String> {
     Ok(())
 }
 
+/// Switch, scenarios and message of each row of the page's table.
+fn rows_of_the_page() -> Vec<[String; 3]> {
+    let page = include_str!("../../spec/hardening_v0.md");
+    let (_, table) = page.split_once("## Sabotage").expect("a chapter");
+    let (table, _) = table.split_once("\n## ").expect("another chapter");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    rows.map(|row| {
+        let mut cells = row.splitn(3, " | ").map(str::to_owned);
+        let mut cell = || cells.next().expect("three cells");
+        [cell().trim_end_matches('`').to_owned(), cell(), cell()]
+    })
+    .collect()
+}
+
+/// Whether the pieces of an excerpt stand in a message, in order.
+fn says(message: &str, excerpt: &str) -> bool {
+    let mut rest = message;
+    excerpt.split(" … ").all(|piece| {
+        let found = rest.split_once(piece);
+        found.is_some_and(|(_, behind)| {
+            rest = behind;
+            true
+        })
+    })
+}
+
 #[test]
 fn every_switch_turns_its_scenario_red() {
     let mut wrong = Vec::new();
+    // What the page says is what a run says.
+    let mut pages: BTreeMap<Switch, (Vec<&str>, String)> = BTreeMap::new();
     for (switch, name, scenario, said) in MATRIX {
+        let (names, messages) = pages.entry(*switch).or_default();
+        names.push(name);
         match with(*switch, scenario) {
             Ok(()) => wrong.push(format!("{switch:?}: {name:?} stays green")),
-            Err(what) if what.contains(said) => println!("{switch:?} | {name} | {what}"),
+            Err(what) if what.contains(said) => messages.push_str(&what),
             Err(what) => wrong.push(format!("{switch:?}: {name:?} is red, but says: {what}")),
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let told = rows_of_the_page();
     for switch in Switch::ALL {
-        assert!(MATRIX.iter().any(|row| row.0 == switch), "{switch:?} is tried by nothing");
+        let Some((names, messages)) = pages.get(&switch) else {
+            wrong.push(format!("{switch:?} is tried by nothing"));
+            continue;
+        };
+        let (name, names) = (format!("{switch:?}"), names.join("; "));
+        match told.iter().find(|row| row[0] == name) {
+            Some(row) if row[1] == names && says(messages, &row[2]) => {}
+            Some(_) | None => wrong.push(format!(
+                "spec/hardening_v0.md does not say: | `{name}` | {names} | {messages} |"
+            )),
+        }
     }
+    assert_eq!(told.len(), Switch::ALL.len(), "rows of the page");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

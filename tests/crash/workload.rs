@@ -33,6 +33,7 @@ pub const STEPS: &[(char, &str)] = &[
     ('s', "sync"),
     ('k', "checkpoint"),
     ('K', "checkpoint in the middle of a transaction, of many records if tiny; commit"),
+    ('i', "checkpoint with a commit between any two of its steps"),
     ('o', "open a snapshot"),
     ('c', "check and close the oldest snapshot"),
     ('x', "close and open again"),
@@ -48,7 +49,7 @@ pub const SHORT: &[char] = &['p', 'P', 'd', 'e', 's', 'k', 'o', 'x', 'q', 'C'];
 /// Steps of random workloads; a letter that comes twice is twice as likely.
 const RANDOM: &[char] = &[
     'p', 'p', 'p', 'P', 'b', 'f', 'm', 'm', 'd', 'd', 'r', 'e', 'e', 'e', 'E', 'a', 'z', 's', 'k',
-    'k', 'o', 'c', 'x', 'q', 'C', 'K', 'A', 'B',
+    'k', 'o', 'c', 'x', 'q', 'C', 'K', 'A', 'B', 'i',
 ];
 
 /// A configuration and its steps.

@@ -10,6 +10,9 @@
 #[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
 #[path = "../crash/hostile/answers.rs"]
 mod answers;
+#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
+#[path = "../crash/between.rs"]
+mod between;
 #[allow(dead_code, clippy::result_large_err, reason = "shared with the crash suites")]
 #[path = "../crash/explore.rs"]
 mod explore;

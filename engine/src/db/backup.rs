@@ -42,13 +42,18 @@ pub(crate) fn backup(handle: &Arc<Handle>, shared: &Arc<Shared>, destination: &P
         return Err(Error::InvalidArgument(why));
     }
     if handle.log.is_some() {
-        // Rule 24: a backup holds durable commits only.
         handle.sync_all()?;
     }
     let pipeline = handle.pipeline();
     let state = *pipeline.visible();
     let reader = ReadTxn::begin_kept(handle, &state, state.txn_id)?;
     drop(pipeline);
+    if let Some(log) = &handle.log {
+        // Rule 24: a backup holds durable commits only, and meanwhile one that does not wait for its
+        // sync may have become visible.
+        log.wait_durable(state.lsn)?;
+        handle.publish()?;
+    }
     let suffix = format!(".new-{:016x}", shared.environment.entropy.next_u64());
     let temporary = Temporary::new(&shared.environment, beside(&destination, &suffix))?;
     let meta = write_copy(shared, &reader, state.lsn, &temporary.file)?;

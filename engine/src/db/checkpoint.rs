@@ -341,10 +341,10 @@ impl Checkpoint<'_> {
             if sabotage::on(Switch::CutToNewerMeta) {
                 least = self.metas.current().meta.page_count;
             }
-            core.pager.truncate_tail(least)?;
-            // A length that was cut, and grows back, is not a synced one.
-            let bytes = self.shared.file.len()?;
-            self.metas.synced_bytes = self.metas.synced_bytes.filter(|&synced| synced == bytes);
+            if core.pager.truncate_tail(least)? {
+                // A length that was cut, and may have grown back meanwhile, is not a synced one.
+                self.metas.synced_bytes = None;
+            }
         }
         let log = core.log()?;
         // Rule 12: never at or behind the older valid meta's position, or a foreign reader's.

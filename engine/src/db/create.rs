@@ -12,7 +12,6 @@ use crate::db::environment::Environment;
 use crate::db::options::{LOG_RETENTION, Options};
 use crate::disk::{File, LockRange, OpenMode, SyncKind};
 use crate::error::{Corrupt, Error, Result};
-use crate::format::log_record::RECORD_MAGIC;
 use crate::format::meta::{META_MAGIC, Meta};
 use crate::ids::{FileUuid, Lsn, Pointer, TxnId};
 use crate::limits::{PAGE_BYTES, SEGMENT_HEADER_BYTES};
@@ -27,7 +26,7 @@ use std::{
 
 /// How often a creator tries again after another one's leftover vanished under it.
 const TRIES_MAX: usize = 16;
-/// A log is searched for records in pieces of this size.
+/// A log is read in pieces of this size.
 const SEARCH_BYTES: usize = 64 << 10;
 
 /// Makes the database at `path`, unless somebody else has just made it.
@@ -131,13 +130,14 @@ fn claim(environment: &Environment, temporary: &Path, path: &Path) -> Result<Arc
     Err(Error::Locked { path: path.to_path_buf() })
 }
 
-/// A log without its database: nothing but the remains of an unfinished creation is removed.
+/// A log without its database: nothing but the remains of an unfinished creation is removed, and
+/// nothing at all when there is more.
 fn clear_log(environment: &Environment, paths: &LogPaths) -> Result<()> {
     let active = paths.active();
     let directory = directory_of(&active).to_path_buf();
     let name = active.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
-    let mut found = false;
+    let mut remains = Vec::new();
     for file in environment.storage.list(&directory, &name)? {
         let path = directory.join(&file);
         let ours = path == active
@@ -156,15 +156,15 @@ fn clear_log(environment: &Environment, paths: &LogPaths) -> Result<()> {
             .in_file(path)
             .into());
         }
-        environment.storage.unlink(&path)?;
-        found = true;
+        remains.push(path);
     }
-    if found { environment.sync_directory(&active) } else { Ok(()) }
+    remains.iter().try_for_each(|path| environment.storage.unlink(path))?;
+    if remains.is_empty() { Ok(()) } else { environment.sync_directory(&active) }
 }
 
 /// Whether a log file can hold anything that was ever acknowledged: creation makes a header and zeros,
-/// and syncs them, before any record. The header is not asked: it may be damaged, and then no record
-/// verifies.
+/// and syncs them before the file gets its name. Neither header nor records are asked what they are:
+/// they may be damaged.
 fn has_records(environment: &Environment, paths: &LogPaths, path: &Path) -> Result<bool> {
     let file = environment.storage.open(path, OpenMode::Read)?;
     let end = file.len()?;
@@ -177,8 +177,7 @@ fn has_records(environment: &Environment, paths: &LogPaths, path: &Path) -> Resu
         let bytes = end.saturating_sub(at).min(SEARCH_BYTES as u64) as usize;
         let window = &mut window[..bytes];
         file.read_at(window, at)?;
-        // Records start at multiples of 8 bytes.
-        if window.chunks(8).any(|word| word.starts_with(&RECORD_MAGIC.0)) {
+        if window.iter().any(|&byte| byte != 0) {
             return Ok(true);
         }
         at += bytes as u64;

@@ -17,12 +17,15 @@ use std::sync::Arc;
 pub(crate) struct Judged {
     pub(crate) file: Arc<dyn File>,
     judgement: Judgement,
+    /// Slots that are sound by themselves and whose root is not.
+    pub(crate) given_up: Vec<Meta>,
 }
 
 impl Judged {
     pub(crate) fn read(file: Arc<dyn File>) -> Result<Self> {
-        let judgement = judge_file(file.as_ref())?;
-        Ok(Self { file, judgement })
+        let mut given_up = Vec::new();
+        let judgement = judge_slots(file.as_ref(), &mut given_up)?;
+        Ok(Self { file, judgement, given_up })
     }
 
     /// The chosen meta and the other valid one.
@@ -43,6 +46,10 @@ impl Judged {
 
 /// Judges the two slots of a file, each with its root page.
 pub(crate) fn judge_file(file: &dyn File) -> Result<Judgement> {
+    judge_slots(file, &mut Vec::new())
+}
+
+fn judge_slots(file: &dyn File, given_up: &mut Vec<Meta>) -> Result<Judgement> {
     let bytes = file.len()?;
     let mut slots = [Vec::new(), Vec::new()];
     for (slot, buffer) in slots.iter_mut().enumerate() {
@@ -51,8 +58,10 @@ pub(crate) fn judge_file(file: &dyn File) -> Result<Judgement> {
         file.read_at(buffer, offset)?;
     }
     let mut failed = None;
-    let judgement =
-        judge([&slots[0], &slots[1]], &mut |meta| check_root(file, bytes, meta, &mut failed));
+    let judgement = judge([&slots[0], &slots[1]], &mut |meta| {
+        let found = check_root(file, bytes, meta, &mut failed);
+        found.inspect_err(|_| given_up.push(*meta))
+    });
     failed.map_or(Ok(judgement), Err)
 }
 

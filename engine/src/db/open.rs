@@ -155,7 +155,8 @@ fn lock_for_writing(environment: &Environment, path: &Path) -> Result<Arc<dyn Fi
 fn open_to_write(options: Options, environment: Environment, path: &Path) -> Result<Db> {
     let judged = Judged::read(lock_for_writing(&environment, path)?)?;
     let (mut meta, mut other) = judged.metas()?;
-    let file = Arc::clone(&judged.file);
+    let mut given_up = judged.given_up;
+    let file = judged.file;
     // Rule 4: the older slot's chains may lie behind the end that the newer one knows of.
     let file_pages = file.len()? / PAGE_BYTES as u64;
     let older_pages = other.map_or(0, |other| other.page_count.min(file_pages));
@@ -166,15 +167,18 @@ fn open_to_write(options: Options, environment: Environment, path: &Path) -> Res
         // The other slot replays more log and comes to the same state, with its own history.
         (Err(error), Some(older)) if error.is_corrupt() => {
             pager = new_pager(&options, &environment, &file, &older, older.page_count, 0);
+            given_up.push(meta);
             (meta, other) = (older, None);
             chains::read_history(&pager, &meta)?.0
         }
         (Err(error), _) => return Err(error),
     };
-    let keep = options.history.unwrap_or(History::from_limit(meta.history_last));
+    let forget = sabotage::on(Switch::ForgetOptions);
+    let stored = if forget { History::Last(0) } else { History::from_limit(meta.history_last) };
+    let keep = options.history.unwrap_or(stored);
     let retention = options.log_retention.unwrap_or_else(|| LogRetention::from_meta(&meta));
     let log_paths = LogPaths::of_database(path);
-    let positions: Vec<Position> = [Some(meta), other].iter().flatten().map(position).collect();
+    let positions = positions(&meta, other.as_ref(), &given_up);
     let (log, recovery) = open_log(&options, &environment, &log_paths, meta.uuid, &positions)?;
     // Rule 19: whatever names were changed before this open are durable before anything is shown.
     environment.sync_directory(path)?;
@@ -226,6 +230,11 @@ fn open_to_write(options: Options, environment: Environment, path: &Path) -> Res
         Background::start(&shared)?;
     }
     Ok(finish(shared))
+}
+
+/// The positions that the log is judged by: that of the chosen meta first, then those that only prove it.
+fn positions(meta: &Meta, other: Option<&Meta>, given_up: &[Meta]) -> Vec<Position> {
+    std::iter::once(meta).chain(other).chain(given_up).map(position).collect()
 }
 
 /// Opens the log, or makes the one that a backup does not have yet.
@@ -291,12 +300,14 @@ fn try_to_read(
         return Err(Error::Locked { path: path.to_path_buf() });
     }
     // Locked, then read again: from now on the writer keeps what this meta names.
-    let (again, other) = Judged::read(Arc::clone(file))?.metas()?;
+    let judged = Judged::read(Arc::clone(file))?;
+    let (again, other) = judged.metas()?;
     if again.sequence != meta.sequence {
         file.unlock(range)?;
         return Ok(None);
     }
-    read_beside(options, environment, path, file, again, other).map(Some)
+    let positions = positions(&again, other.as_ref(), &judged.given_up);
+    read_beside(options, environment, path, file, again, &positions).map(Some)
 }
 
 /// Whether no other process has the file open for writing, at this moment.
@@ -314,14 +325,13 @@ fn read_beside(
     path: &Path,
     file: &Arc<dyn File>,
     meta: Meta,
-    other: Option<Meta>,
+    positions: &[Position],
 ) -> Result<Db> {
     let log_paths = LogPaths::of_database(path);
     let absent = writer_is_absent(file.as_ref())?;
     let chain = Chain::discover(&environment.storage, &log_paths)?;
     let no_log = chain.segments().is_empty() && meta.log_generation == 0;
-    let positions: Vec<Position> = [Some(meta), other].iter().flatten().map(position).collect();
-    let recovery = if no_log { None } else { Some(assess(&chain, meta.uuid, &positions)?) };
+    let recovery = if no_log { None } else { Some(assess(&chain, meta.uuid, positions)?) };
     let recovery = recovery.map(|found| Recovery {
         tail: if absent || sabotage::on(Switch::ShowUnproven) {
             found.tail

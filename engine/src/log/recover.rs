@@ -68,7 +68,8 @@ pub enum Action {
 
 /// Judges a log without writing: what a read-only opener does.
 ///
-/// `metas` are the log positions of all valid metas, the chosen one first.
+/// `metas` are the log positions of all metas that were ever durable, the chosen one first: a slot that
+/// cannot be used because of a page that it names still proves the log up to its position.
 ///
 /// # Errors
 /// `Corrupt` when the log is missing, when the chosen position is not in it, or when damage is

@@ -369,7 +369,9 @@ impl Scanner {
         if sabotage::on(Switch::CorruptIsTorn) {
             return Ok(Tail::Clean { at });
         }
-        if !newest || at < self.proven.max(self.claimed) {
+        // Rule 19: what a recovery copied was synced before its segment got the name it was found under.
+        let copied = segment.header.copied_through;
+        if !newest || at < self.proven.max(self.claimed).max(copied) {
             return Err(corrupt());
         }
         let rest = self.search_rest()?;

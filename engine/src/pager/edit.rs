@@ -15,6 +15,7 @@ use crate::format::overflow::OverflowHeader;
 use crate::format::page::{FORMAT_VERSION, PAGE_MAGIC, PageHeader, PageType};
 use crate::ids::{PageId, Pointer, TxnId};
 use crate::limits::PAGE_BYTES;
+use crate::sabotage::{self, Switch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -276,6 +277,9 @@ impl Edit {
             pager.write_pages(bytes)?;
             drop(one_at_a_time);
             for page in batch {
+                if sabotage::on(Switch::EditWritten) {
+                    continue;
+                }
                 if pager.pool.open(&mut self.owner, *page, State::Clean) {
                     self.frozen.insert(*page);
                 }

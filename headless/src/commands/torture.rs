@@ -13,6 +13,9 @@ use northstar_engine::sim::Model;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
+#[allow(dead_code, unreachable_pub, reason = "shared with the crash suites")]
+#[path = "../../../tests/crash/between.rs"]
+mod between;
 #[allow(
     dead_code,
     unreachable_pub,

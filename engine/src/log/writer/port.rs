@@ -52,9 +52,10 @@ impl Device for Port {
             return Ok(());
         }
         let file = self.current().0;
-        let synced = self.sync_file(&*file);
+        let grown = self.grown();
+        let synced = self.sync_file(&*file, grown);
         if synced.is_err() && sabotage::on(Switch::RetrySync) {
-            return self.sync_file(&*file);
+            return self.sync_file(&*file, grown);
         }
         synced
     }
@@ -72,9 +73,14 @@ impl Device for Port {
 }
 
 impl Port {
-    /// Syncs the data, and the length too when it has changed since the last time.
-    pub(super) fn sync_file(&self, file: &dyn File) -> Result<()> {
-        let grown = self.grown.load(Ordering::Acquire);
+    /// How often the file has grown.
+    pub(super) fn grown(&self) -> u64 {
+        self.grown.load(Ordering::Acquire)
+    }
+
+    /// Syncs the data, and the length too when it has changed since the last time. `grown` was asked
+    /// while `file` was the one that records go to: growth of its successor is not covered by its sync.
+    pub(super) fn sync_file(&self, file: &dyn File, grown: u64) -> Result<()> {
         let covered = self.grown_synced.load(Ordering::Acquire) >= grown;
         let kind = if covered { SyncKind::Data } else { SyncKind::Full };
         self.counters.sync(file, kind)?;
@@ -84,5 +90,40 @@ impl Port {
 
     fn current(&self) -> (Arc<dyn File>, Lsn) {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{OpenMode, Storage};
+    use crate::sim::{Action, SimDisk};
+    use std::path::Path;
+
+    /// The background thread extends a segment, and comes to sync it only when the writer has gone to the
+    /// next one and extended that: the next commit's sync covers the new length all the same.
+    #[test]
+    fn the_sync_of_an_older_segment_covers_no_growth_of_its_successor() {
+        let disk = SimDisk::new();
+        let make = |name| disk.open(Path::new(name), OpenMode::CreateNew).expect("a file");
+        let (old, new) = (make("/log.1"), make("/log"));
+        let port = Port {
+            current: Mutex::new((Arc::clone(&old), Lsn::new(0))),
+            hook: OnceLock::new(),
+            counters: Counters::default(),
+            grown: AtomicU64::new(1),
+            grown_synced: AtomicU64::new(0),
+            durable: AtomicU64::new(0),
+            synced_at_once: AtomicU64::new(0),
+        };
+        let grown = port.grown();
+        *port.current.lock().expect("no panic") = (Arc::clone(&new), Lsn::new(4096));
+        port.grown.fetch_add(1, Ordering::AcqRel);
+        port.sync_file(&*old, grown).expect("a healthy disk");
+        port.sync().expect("a healthy disk");
+        let trace = disk.trace();
+        let last = trace.ops().last().map(|op| &op.action);
+        let full = matches!(last, Some(Action::Sync { kind: SyncKind::Full, .. }));
+        assert!(full, "{last:?}");
     }
 }

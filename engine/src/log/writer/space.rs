@@ -121,6 +121,11 @@ impl Space {
         Lsn::new(end.min(self.active.end_of_capacity()) & !7)
     }
 
+    /// The first position there is.
+    fn start_lsn(&self) -> Lsn {
+        self.older.first().map_or(self.active.header, |oldest| oldest.header).start_lsn
+    }
+
     pub(super) fn file_bytes(&self) -> u64 {
         let older: u64 = self.older.iter().map(|segment| segment.file_bytes).sum();
         older + self.active.file_bytes
@@ -350,9 +355,10 @@ impl LogWriter {
                 return Ok(false);
             }
             self.extend(&mut space, prepared)?;
-            let file = Arc::clone(&space.active.file);
+            // A rotation that comes before the sync must not have its growth taken for synced.
+            let (file, grown) = (Arc::clone(&space.active.file), self.port.grown());
             drop(space);
-            self.port.sync_file(&*file).inspect_err(|_| self.poison())?;
+            self.port.sync_file(&*file, grown).inspect_err(|_| self.poison())?;
             return Ok(true);
         }
         let capacity = space.active.header.capacity;
@@ -382,9 +388,12 @@ impl LogWriter {
         let keep_from = self.pins.lowest().map_or(keep_from, |pinned| pinned.min(keep_from));
         let unneeded = |segment: &Segment| segment.end.is_some_and(|end| end <= keep_from);
         let count = space.older.iter().take_while(|segment| unneeded(segment)).count();
+        // Leftovers lie before the oldest segment: until nothing from there on is asked for, they may be
+        // sound ones behind which a damaged one breaks the chain.
+        let are_old = keep_from >= space.start_lsn();
+        let mut unwanted = if are_old { std::mem::take(&mut space.leftovers) } else { Vec::new() };
         let removed: Vec<Segment> = space.older.drain(..count).collect();
         let wanted = HEADER_BYTES + self.next_capacity(&space);
-        let mut unwanted = std::mem::take(&mut space.leftovers);
         drop(space);
         // Without the lock: zeroing a large segment takes a while, and commits go on meanwhile.
         let mut next = self.next();
@@ -409,7 +418,7 @@ impl LogWriter {
                 unwanted.remove(0);
             }
         }
-        self.space().leftovers = unwanted;
+        self.space().leftovers.extend(unwanted);
         outcome?;
         if count > 0 {
             sync_dir(&self.storage, &self.paths, &self.port.counters)?;
