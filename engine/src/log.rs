@@ -12,6 +12,7 @@
 pub mod builder;
 mod group;
 pub mod paths;
+pub(crate) mod pieces;
 pub mod position;
 pub mod recover;
 pub mod replay;

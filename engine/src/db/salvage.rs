@@ -2,40 +2,36 @@
 //!
 //! ```text
 //! the chosen tree is whole ─────────────────────────────▶ its rows            ┐
-//! it is not, but the log reaches back to genesis ───────▶ the log alone       ├─▶ + the log's tail
-//! it is not ─▶ its rows; in its holes what older leaves and the log hold ─────┘
+//! the older meta's is, and the log leads on from there ─▶ its rows            │
+//! neither, but the log reaches back to genesis ─────────▶ the log alone       ├─▶ + the log's tail
+//! no ─▶ its rows; in its holes what older leaves and the log hold ────────────┘
 //! ```
 //!
 //! Called by `northstar-headless salvage`. Reads through `inspect`, so every byte is judged; writes
 //! through the public API. What is missing is listed as ranges of keys, what may be out of date is
 //! counted apart. Cost: reads the file up to three times; memory: 16 bytes a leaf, one batch of rows.
 
-use crate::db::{Db, Durability, Options};
-use crate::error::{Corrupt, Error, Place, Result};
-use crate::format::meta::Meta;
-use crate::format::op::Op;
-use crate::format::page::{PageType, verify_page};
-use crate::ids::{Lsn, PageId, TxnId};
-use crate::inspect::tree::{Root, Row, RowItem, row_keys, rows, value};
-use crate::inspect::{Progress, Source, metas};
-use crate::log::paths::LogPaths;
-use crate::log::segments::Chain;
-use crate::log::verify::verify;
-use crate::log::{Scanner, Transactions};
-use crate::txn::write::WriteTxn;
-use serde::Serialize;
-use std::io;
-use std::ops::Bound;
-use std::path::Path;
-
+mod log;
+mod pages;
+mod target;
 #[cfg(test)]
 mod tests;
 
-/// Rows that are read at a time.
-const WINDOW_ROWS: usize = 1000;
-/// Operations and bytes of a batch before it is committed.
-const BATCH_OPS_MAX: usize = 10_000;
-const BATCH_BYTES_MAX: usize = 8 << 20;
+use crate::db::{Db, Durability, Options};
+use crate::error::{Corrupt, Error, Place, Result};
+use crate::format::meta::Meta;
+use crate::ids::{Lsn, TxnId};
+use crate::inspect::tree::Root;
+use crate::inspect::{Progress, Source, metas};
+use crate::log::Chain;
+use crate::log::paths::LogPaths;
+use crate::log::pieces::{Pieces, pieces};
+use crate::txn::write::WriteTxn;
+use pages::holes;
+use serde::Serialize;
+use std::io;
+use std::path::Path;
+
 /// Most ranges and findings that are listed.
 const LISTED_MAX: usize = 10_000;
 
@@ -122,89 +118,98 @@ pub fn salvage_into(source: &Source, target: &Db, progress: Progress<'_>) -> Res
     if !target.begin_read()?.is_empty() {
         return Err(Error::InvalidArgument("the target of a salvage must be empty".to_owned()));
     }
-    let judgement = metas(source);
-    let meta = judgement.meta().copied();
-    let root = judgement.chosen.zip(meta).map(|(slot, meta)| Root::of_meta(&meta, slot));
-    let paths = LogPaths::of_log(source.path()).filter(|_| root.is_none());
-    let paths = paths.unwrap_or_else(|| LogPaths::of_database(source.path()));
-    let chain = Chain::discover(source.storage(), &paths).ok();
-    let mut job = Job {
-        source,
-        target,
-        writer: None,
-        ops: 0,
-        bytes: 0,
-        report: SalvageReport {
-            route: SalvageRoute::Tree,
-            txn_id: meta.map(|meta| meta.txn_id),
-            rows: 0,
-            rows_from_tree: 0,
-            rows_from_leaves: 0,
-            ops_in_holes: 0,
-            transactions: 0,
-            lost: Vec::new(),
-            log_problems: Vec::new(),
-            exact: true,
-        },
-    };
-    // A backup needs no log; elsewhere the newest segment may have held commits.
-    let newest = chain.as_ref().and_then(Chain::newest).map(|segment| &segment.path);
-    let is_backup = meta.is_some_and(|meta| meta.log_generation == 0);
-    if !is_backup && newest != Some(&paths.active()) {
-        let found = newest.map_or_else(|| "none".to_owned(), |path| path.display().to_string());
-        let corrupt = Corrupt::at(Place::File, "LOG-13", "the newest segment", found);
-        job.log_problem(corrupt.in_file(paths.active()).into())?;
-    }
-    let whole = match &root {
-        Some(root) => holes(source, root)?.is_empty(),
-        None => false,
-    };
-    let from_genesis = || chain.as_ref().is_some_and(|chain| reaches_genesis(chain, meta.as_ref()));
-    match root {
-        Some(root) if whole => job.tree(&root, &mut *progress)?,
-        _ if from_genesis() => {
+    let trees = trees(source);
+    let newest = trees.first().copied();
+    let Pieces { chains, problems, newest_is_sound } = log_of(source, &trees)?;
+    let mut job = Job::new(source, target, newest.map(|(meta, _)| meta.txn_id));
+    let (chain, earlier) = chains.split_last().map_or((None, &[][..]), |(c, e)| (Some(c), e));
+    let from = match job.route(&trees, chain)? {
+        Route::Tree(meta, root) => {
+            job.report.txn_id = Some(meta.txn_id);
+            job.tree(&root, &mut *progress)?;
+            Some(meta.log_lsn)
+        }
+        Route::Log => {
             job.report.route = SalvageRoute::Log;
             job.report.txn_id = Some(TxnId::GENESIS);
+            None
         }
-        Some(root) => {
+        Route::Pieces(meta, root) => {
             job.report.route = SalvageRoute::Pieces;
             job.report.exact = false;
             let holes = holes(source, &root)?;
-            job.leaves(&holes, meta.as_ref(), &mut *progress)?;
-            if let (Some(chain), Some(meta)) = (&chain, &meta) {
+            // What lies before a break of the log may be older than the leaves.
+            for chain in earlier {
+                job.log_in_holes(chain.clone(), &holes, meta.log_lsn)?;
+            }
+            job.leaves(&holes, Some(&meta), &mut *progress)?;
+            if let Some(chain) = chain {
                 job.log_in_holes(chain.clone(), &holes, meta.log_lsn)?;
             }
             job.tree(&root, &mut *progress)?;
+            Some(meta.log_lsn)
         }
-        None => {
+        Route::Leaves => {
             job.report.route = SalvageRoute::Leaves;
             job.report.exact = false;
-            let everything = [(Vec::new(), None)];
-            job.leaves(&everything, None, &mut *progress)?;
+            for chain in earlier {
+                job.log(chain.clone(), None)?;
+            }
+            job.leaves(&[(Vec::new(), None)], None, &mut *progress)?;
+            None
         }
-    }
-    if let Some(chain) = chain {
-        let from = match (job.report.route, meta) {
-            (SalvageRoute::Log, _) | (_, None) => None,
-            (_, Some(meta)) => Some(meta.log_lsn),
-        };
-        job.log(chain, from)?;
+    };
+    // Breaks of the log before the checkpoint cost nothing.
+    let is_needed = |from: Lsn| chain.and_then(Chain::start_lsn).is_none_or(|start| start > from);
+    job.report.exact &=
+        problems.is_empty() || newest_is_sound && !is_needed(from.unwrap_or_default());
+    job.report.log_problems.splice(..0, problems);
+    let rest = if from.is_some() { &chains[..] } else { &chains[earlier.len()..] };
+    for (index, chain) in rest.iter().enumerate() {
+        // A run that ends before the checkpoint has nothing for it.
+        let next = rest.get(index + 1).and_then(Chain::start_lsn);
+        if from.zip(next).is_none_or(|(from, next)| from < next) {
+            job.log(chain.clone(), from)?;
+        }
     }
     job.flush()?;
     job.report.rows = target.begin_read()?.len();
     Ok(job.report)
 }
 
-/// Whether the log holds every transaction from the first on, soundly, and reaches the meta's state.
-fn reaches_genesis(chain: &Chain, meta: Option<&Meta>) -> bool {
-    let Ok(found) = verify(chain, Lsn::default()) else { return false };
-    found.problems.is_empty()
-        && found.first_txn == Some(TxnId::GENESIS.next())
-        && found.last_txn >= meta.map(|meta| meta.txn_id)
+/// The metas that can be used, the chosen one first, with the trees they name.
+fn trees(source: &Source) -> Vec<(Meta, Root)> {
+    let judgement = metas(source);
+    let chosen = judgement.chosen;
+    let slots = chosen.into_iter().flat_map(|chosen| [chosen, chosen.other()]);
+    let meta = |slot| judgement.judgement.slot(slot).map(|meta| (*meta, Root::of_meta(meta, slot)));
+    slots.filter_map(meta).collect()
 }
 
-/// Keys from, and the first key behind.
-type KeyRange = (Vec<u8>, Option<Vec<u8>>);
+/// The log that belongs to `source`, as far as there is any.
+fn log_of(source: &Source, trees: &[(Meta, Root)]) -> Result<Pieces> {
+    let paths = LogPaths::of_log(source.path()).filter(|_| trees.is_empty());
+    let paths = paths.unwrap_or_else(|| LogPaths::of_database(source.path()));
+    let generations = trees.iter().map(|(meta, _)| meta.log_generation).collect();
+    let mut pieces = pieces(source.storage(), &paths, source.uuid(), generations)?;
+    // A backup needs no log; elsewhere the newest segment may have held commits.
+    let is_backup = trees.first().is_some_and(|(meta, _)| meta.log_generation == 0);
+    if !is_backup && !source.storage().exists(&paths.active())? {
+        let newest = pieces.chains.last().and_then(Chain::newest);
+        let found = newest.map_or_else(|| "none".into(), |newest| newest.path.display().to_string());
+        let corrupt = Corrupt::at(Place::File, "LOG-13", "the newest segment", found);
+        pieces.problems.push(corrupt.in_file(paths.active()));
+    }
+    Ok(pieces)
+}
+
+/// Where rows can be had.
+enum Route {
+    Tree(Meta, Root),
+    Log,
+    Pieces(Meta, Root),
+    Leaves,
+}
 
 struct Job<'a> {
     source: &'a Source,
@@ -215,233 +220,39 @@ struct Job<'a> {
     report: SalvageReport,
 }
 
-impl Job<'_> {
-    /// Takes over the rows of a tree; holes are listed as lost.
-    fn tree(&mut self, root: &Root, progress: Progress<'_>) -> Result<()> {
-        let mut walk = Walk::new(self.source, root);
-        while let Some(items) = walk.next() {
-            for item in items {
-                match item {
-                    RowItem::Hole { from, to, problem, .. } => self.lost(from, to, problem),
-                    RowItem::Row(row) => self.row(row)?,
-                }
-            }
-            if !progress(self.report.rows_from_tree, root.key_count) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes over one row of a tree.
-    fn row(&mut self, row: Row) -> Result<()> {
-        let value = match row.problem {
-            Some(corrupt) => Err(corrupt),
-            None => long_value(self.source, &row)?.unwrap_or(Ok(row.value)),
+impl<'a> Job<'a> {
+    fn new(source: &'a Source, target: &'a Db, txn_id: Option<TxnId>) -> Self {
+        let report = SalvageReport {
+            route: SalvageRoute::Tree,
+            txn_id,
+            rows: 0,
+            rows_from_tree: 0,
+            rows_from_leaves: 0,
+            ops_in_holes: 0,
+            transactions: 0,
+            lost: Vec::new(),
+            log_problems: Vec::new(),
+            exact: true,
         };
-        match value {
-            Ok(value) => {
-                self.put(&row.key, &value)?;
-                self.report.rows_from_tree += 1;
-            }
-            Err(corrupt) => {
-                let (from, to) = single(&row.key);
-                self.lost(from, to, corrupt);
-            }
-        }
-        Ok(())
+        Self { source, target, writer: None, ops: 0, bytes: 0, report }
     }
 
-    /// Takes over rows of any leaf that verifies and lies in one of `ranges`, the oldest leaf first,
-    /// so that newer rows replace older ones.
-    fn leaves(
-        &mut self,
-        ranges: &[KeyRange],
-        meta: Option<&Meta>,
-        progress: Progress<'_>,
-    ) -> Result<()> {
-        let pages = self.source.page_count()?;
-        let mut leaves: Vec<(TxnId, PageId)> = Vec::new();
-        for id in (2..pages).map(PageId::new) {
-            let bytes = self.source.read_page(id)?.bytes;
-            if let Ok(header) = verify_page(&bytes, self.source.uuid(), id)
-                && header.page_type == PageType::Leaf as u8
-                && meta.is_none_or(|meta| header.birth <= meta.txn_id)
-            {
-                leaves.push((header.birth, id));
-            }
-            if !progress(id.get(), pages) {
-                return Ok(());
-            }
-        }
-        leaves.sort_unstable();
-        for (_, id) in leaves {
-            let bytes = self.source.read_page(id)?.bytes;
-            for (index, key) in row_keys(&bytes).into_iter().enumerate() {
-                let inside =
-                    |(from, to): &KeyRange| *from <= key && to.as_ref().is_none_or(|to| key < *to);
-                if !ranges.iter().any(inside) {
-                    continue;
-                }
-                let Some(read) = value(self.source, &bytes, index, usize::MAX) else { continue };
-                match read.problem {
-                    None => {
-                        self.put(&key, &read.bytes)?;
-                        self.report.rows_from_leaves += 1;
-                    }
-                    // Without a tree nobody else lists it.
-                    Some(corrupt) if meta.is_none() => {
-                        let (from, to) = single(&key);
-                        self.lost(from, to, corrupt);
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Applies what the log still has of the time before the checkpoint, up to `until`, to the holes
-    /// of the tree. A key that was touched in that time comes out right; others stay as the leaves
-    /// have them. Damage of that part of the log costs nothing that is not listed as lost already.
-    fn log_in_holes(&mut self, chain: Chain, holes: &[KeyRange], until: Lsn) -> Result<()> {
-        let Ok(mut transactions) = Transactions::of(chain) else { return Ok(()) };
-        loop {
-            match transactions.next() {
-                Ok(Some(found)) if found.end_lsn > until => return Ok(()),
-                Ok(Some(_)) => {
-                    let applied = transactions.ops(&mut |op| self.apply_in(holes, op));
-                    if applied.as_ref().is_err_and(|error| !error.is_corrupt()) {
-                        return applied;
-                    }
-                }
-                Ok(None) => return Ok(()),
-                Err(_) => match transactions.skip_damage() {
-                    Ok(true) => {}
-                    _ => return Ok(()),
-                },
-            }
-        }
-    }
-
-    /// Applies the part of an operation that lies in one of `holes`.
-    fn apply_in(&mut self, holes: &[KeyRange], op: Op<'_>) -> Result<()> {
-        match op {
-            Op::Put { key, .. } | Op::Del { key } if is_inside(holes, key) => {
-                self.report.ops_in_holes += 1;
-                self.apply(op)
-            }
-            Op::Put { .. } | Op::Del { .. } => Ok(()),
-            Op::DelRange { start, end, count } => {
-                for (from, to) in holes {
-                    let start = start.max(from.as_slice());
-                    let end = match (end, to.as_deref()) {
-                        (Some(end), Some(to)) => Some(end.min(to)),
-                        (end, to) => end.or(to),
-                    };
-                    if end.is_none_or(|end| start < end) {
-                        self.report.ops_in_holes += 1;
-                        self.apply(Op::DelRange { start, end, count })?;
-                    }
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Applies the transactions of the log from `from` on (from its start when `None`), going on
-    /// behind damage.
-    fn log(&mut self, chain: Chain, from: Option<Lsn>) -> Result<()> {
-        let Some(start) = chain.start_lsn() else { return Ok(()) };
-        let from = from.unwrap_or(start);
-        let scanner = match Scanner::new(chain.clone(), from.max(start)) {
-            Ok(scanner) => scanner,
-            Err(error) => return self.log_problem(error),
+    fn route(&self, trees: &[(Meta, Root)], chain: Option<&Chain>) -> Result<Route> {
+        let Some((newest, root)) = trees.first() else {
+            let whole = chain.is_some_and(|chain| log::reaches_genesis(chain, None));
+            return Ok(if whole { Route::Log } else { Route::Leaves });
         };
-        let mut transactions = Transactions::new(scanner, None);
-        loop {
-            match self.log_step(&mut transactions) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(error) => {
-                    self.log_problem(error)?;
-                    match transactions.skip_damage() {
-                        Ok(true) => {}
-                        Ok(false) => return Ok(()),
-                        Err(error) => return self.log_problem(error),
-                    }
-                }
+        for (meta, root) in trees {
+            // From an empty tree on it is the log alone.
+            let leads_on = meta.sequence == newest.sequence
+                || !meta.root.is_null()
+                    && chain.is_some_and(|chain| log::leads_on(chain, meta, newest.txn_id));
+            if leads_on && holes(self.source, root)?.is_empty() {
+                return Ok(Route::Tree(*meta, *root));
             }
         }
-    }
-
-    /// One transaction; `false` at the tail.
-    fn log_step(&mut self, transactions: &mut Transactions) -> Result<bool> {
-        let Some(found) = transactions.next()? else { return Ok(false) };
-        let expected = self.report.txn_id.map(TxnId::next);
-        if expected.is_some_and(|expected| found.txn_id > expected) {
-            let place = Place::Lsn(found.lsn);
-            let expected = format!("transaction {}", expected.unwrap_or_default());
-            let corrupt = Corrupt::at(place, "LOG-8", expected, found.txn_id);
-            self.log_problem(corrupt.into())?;
-        }
-        if expected.is_none_or(|expected| found.txn_id >= expected) {
-            transactions.ops(&mut |op| self.apply(op))?;
-            self.report.transactions += 1;
-            self.report.txn_id = Some(found.txn_id);
-        }
-        Ok(true)
-    }
-
-    fn apply(&mut self, op: Op<'_>) -> Result<()> {
-        let writer = self.writer()?;
-        let bytes = match op {
-            Op::Put { key, value } => {
-                writer.put(key, value)?;
-                key.len() + value.len()
-            }
-            Op::Del { key } => {
-                writer.del(key)?;
-                key.len()
-            }
-            Op::DelRange { start, end: Some(end), .. } if end <= start => 0,
-            Op::DelRange { start, end, .. } => {
-                let end = end.map_or(Bound::Unbounded, Bound::Excluded);
-                writer.del_range::<&[u8], _>((Bound::Included(start), end))?;
-                start.len()
-            }
-        };
-        self.count(bytes)
-    }
-
-    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.writer()?.put(key, value)?;
-        self.count(key.len() + value.len())
-    }
-
-    fn writer(&mut self) -> Result<&mut WriteTxn> {
-        match &mut self.writer {
-            Some(writer) => Ok(writer),
-            none => Ok(none.insert(self.target.begin_write()?)),
-        }
-    }
-
-    /// Counts an operation, and commits when the batch is full.
-    fn count(&mut self, bytes: usize) -> Result<()> {
-        self.ops += 1;
-        self.bytes += bytes;
-        if self.ops >= BATCH_OPS_MAX || self.bytes >= BATCH_BYTES_MAX {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        (self.ops, self.bytes) = (0, 0);
-        if let Some(writer) = self.writer.take() {
-            writer.commit()?;
-        }
-        Ok(())
+        let whole = chain.is_some_and(|chain| log::reaches_genesis(chain, Some(newest)));
+        Ok(if whole { Route::Log } else { Route::Pieces(*newest, *root) })
     }
 
     fn lost(&mut self, from: Vec<u8>, to: Option<Vec<u8>>, problem: Corrupt) {
@@ -469,77 +280,4 @@ impl Job<'_> {
             error => Err(error),
         }
     }
-}
-
-/// Walks a whole tree, window by window, holes included.
-struct Walk<'a> {
-    source: &'a Source,
-    root: &'a Root,
-    from: Option<Vec<u8>>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(source: &'a Source, root: &'a Root) -> Self {
-        Self { source, root, from: Some(Vec::new()) }
-    }
-
-    fn next(&mut self) -> Option<Vec<RowItem>> {
-        let from = self.from.take()?;
-        let window = rows(self.source, self.root, &from, b"", WINDOW_ROWS);
-        let next = match window.items.last() {
-            Some(RowItem::Row(row)) => single(&row.key).1,
-            Some(RowItem::Hole { to, .. }) => to.clone(),
-            None => None,
-        };
-        self.from = next.filter(|next| !window.complete && *next > from);
-        Some(window.items)
-    }
-}
-
-/// The ranges of a tree that cannot be read, and keys whose values cannot.
-fn holes(source: &Source, root: &Root) -> Result<Vec<KeyRange>> {
-    let mut holes = Vec::new();
-    let mut walk = Walk::new(source, root);
-    while let Some(items) = walk.next() {
-        for item in items {
-            match item {
-                RowItem::Hole { from, to, .. } => holes.push((from, to)),
-                RowItem::Row(row) => {
-                    let broken = row.problem.is_some()
-                        || long_value(source, &row)?.is_some_and(|read| read.is_err());
-                    if broken {
-                        holes.push(single(&row.key));
-                    }
-                }
-            }
-        }
-    }
-    Ok(holes)
-}
-
-/// A value in overflow pages, whole, or the reason why it cannot be read; `None` for a short one,
-/// which the row has.
-fn long_value(source: &Source, row: &Row) -> Result<Option<Result<Vec<u8>, Corrupt>>> {
-    if row.place.overflow.is_none() {
-        return Ok(None);
-    }
-    let leaf = source.read_page(row.leaf.page)?.bytes;
-    Ok(value(source, &leaf, row.slot, usize::MAX).map(|read| match read.problem {
-        Some(corrupt) => Err(corrupt),
-        None => Ok(read.bytes),
-    }))
-}
-
-/// Whether a key lies in one of `ranges`, which come in key order and do not overlap.
-fn is_inside(ranges: &[KeyRange], key: &[u8]) -> bool {
-    let before = ranges.partition_point(|(from, _)| from.as_slice() <= key);
-    let range = before.checked_sub(1).and_then(|index| ranges.get(index));
-    range.is_some_and(|(_, to)| to.as_ref().is_none_or(|to| key < to.as_slice()))
-}
-
-/// The range that holds one key alone.
-fn single(key: &[u8]) -> KeyRange {
-    let mut next = key.to_vec();
-    next.push(0);
-    (key.to_vec(), Some(next))
 }

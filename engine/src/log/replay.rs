@@ -140,6 +140,11 @@ pub fn replay(
         apply(transactions, &transaction, state)?;
         reached = transaction.txn_id;
     }
+    if let Some(latest) = transactions.last_txn().filter(|&last| last > reached) {
+        // Of that commit only the end is there: no way leads to its state.
+        let (requested, oldest) = (reached.next(), latest.next());
+        return Err(Error::SnapshotNotFound { requested, oldest, latest });
+    }
     match to {
         Some(requested) if reached < requested => Err(Error::SnapshotNotFound {
             requested,

@@ -76,17 +76,7 @@ impl Chain {
     }
 
     fn discover_once(storage: &Arc<dyn Storage>, paths: &LogPaths) -> Result<Self> {
-        let base = paths.base_name();
-        let mut numbers = Vec::new();
-        let mut has_active = false;
-        for name in storage.list(&paths.directory(), &base)? {
-            match name.strip_prefix(&base) {
-                Some("") => has_active = true,
-                Some(rest) => numbers.extend(rest.strip_prefix('.').and_then(parse_number)),
-                None => {}
-            }
-        }
-        numbers.sort_unstable();
+        let (has_active, numbers) = names(storage, paths)?;
         let mut chain = Self {
             storage: Arc::clone(storage),
             paths: paths.clone(),
@@ -387,14 +377,30 @@ fn open_judged(storage: &Arc<dyn Storage>, path: &Path) -> Result<(Arc<dyn File>
     }
 }
 
-fn read_segment(storage: &Arc<dyn Storage>, path: &Path) -> Result<Segment> {
+/// Whether there is an active segment, and the numbers of the others, lowest first.
+pub(super) fn names(storage: &Arc<dyn Storage>, paths: &LogPaths) -> Result<(bool, Vec<u64>)> {
+    let base = paths.base_name();
+    let mut numbers = Vec::new();
+    let mut has_active = false;
+    for name in storage.list(&paths.directory(), &base)? {
+        match name.strip_prefix(&base) {
+            Some("") => has_active = true,
+            Some(rest) => numbers.extend(rest.strip_prefix('.').and_then(parse_number)),
+            None => {}
+        }
+    }
+    numbers.sort_unstable();
+    Ok((has_active, numbers))
+}
+
+pub(super) fn read_segment(storage: &Arc<dyn Storage>, path: &Path) -> Result<Segment> {
     let (file, header) = open_judged(storage, path)?;
     Ok(Segment { header, path: path.to_path_buf(), file_bytes: file.len()?, end: None })
 }
 
 /// Reads segment `number` and judges it against its successor. The inner error says why it does
 /// not join; the outer one is of the operating system.
-fn read_older(
+pub(super) fn read_older(
     storage: &Arc<dyn Storage>,
     paths: &LogPaths,
     number: u64,

@@ -7,7 +7,9 @@ use crate::disk::entropy::SeededEntropy;
 use crate::disk::memory::MemoryStorage;
 use crate::disk::{OpenMode, Storage};
 use crate::format::page::{PageHeader, seal_page};
+use crate::ids::PageId;
 use crate::inspect::find::{Survey, survey};
+use crate::inspect::tree::{row_keys, value};
 use crate::inspect::{check_source, no_progress, page};
 use crate::limits::PAGE_BYTES;
 use proptest::prelude::*;
@@ -67,6 +69,35 @@ fn fixture(retention: LogRetention) -> Fixture {
     // Forgotten, not closed: as if the process had died, so that the tail stays in the log.
     std::mem::forget(db);
     Fixture { storage, checkpoint, rows }
+}
+
+/// The same with another checkpoint, behind which rows were changed, removed and added once more.
+fn two_checkpoints() -> Fixture {
+    // Files alone: the lock of the process that died stays behind.
+    let mut fixture = fixture_like(&fixture(LogRetention::Recovery));
+    let (entropy, clock) = (Arc::new(SeededEntropy::new(8)), Arc::new(ManualClock::new()));
+    let options = Options::new().background(false);
+    let db = options.open_on(fixture.storage.clone(), entropy, clock, PATH).unwrap();
+    let change = |rows: &mut Rows, value: &str| {
+        let mut writer = db.begin_write().unwrap();
+        for index in 250..260 {
+            let key = format!("row/{:05}", index * 2).into_bytes();
+            writer.put(&key, value).unwrap();
+            rows.insert(key, value.as_bytes().to_vec());
+        }
+        let gone = format!("row/{:05}", 600 + value.len()).into_bytes();
+        writer.del(&gone).unwrap();
+        rows.remove(&gone);
+        writer.commit().unwrap();
+    };
+    change(&mut fixture.rows, "first");
+    db.checkpoint().unwrap();
+    change(&mut fixture.rows, "second, and longer");
+    db.checkpoint().unwrap();
+    change(&mut fixture.rows, "third");
+    db.sync().unwrap();
+    std::mem::forget(db);
+    fixture
 }
 
 impl Fixture {
@@ -133,6 +164,54 @@ fn a_broken_leaf_costs_nothing_when_the_log_has_it_all() {
     assert_eq!(report.route, SalvageRoute::Log);
     assert!(report.exact, "{report:?}");
     assert_eq!(rows, fixture.rows);
+}
+
+/// The older meta's tree is whole, and the log is kept from there on: nothing is lost, and nothing that
+/// was removed comes back.
+#[test]
+fn a_broken_leaf_of_the_newest_tree_costs_nothing_where_the_older_meta_has_its_own() {
+    let fixture = two_checkpoints();
+    fixture.damage(fixture.leaf_of(b"row/00500"), 9000);
+    let (report, rows) = fixture.salvage();
+    assert_eq!(report.route, SalvageRoute::Tree, "{report:?}");
+    assert!(report.exact && report.lost.is_empty(), "{report:?}");
+    assert_eq!(rows, fixture.rows);
+}
+
+/// A damaged header hides a segment from opening and not from salvage: its records say what it said.
+#[test]
+fn a_segment_with_a_damaged_header_is_read_all_the_same() {
+    for damaged in [0_u64, 44, 60, 3000] {
+        let fixture = fixture(LogRetention::Recovery);
+        let log = Path::new("/salvage.ns.log");
+        let file = fixture.storage.open(log, OpenMode::ReadWrite).unwrap();
+        file.write_at(b"damaged!", damaged).unwrap();
+        let (report, rows) = fixture.salvage();
+        assert_eq!(rows, fixture.rows, "byte {damaged}");
+        assert_eq!(report.transactions, 1, "byte {damaged}: {report:?}");
+        assert!(!report.exact && !report.log_problems.is_empty(), "byte {damaged}: {report:?}");
+    }
+}
+
+/// What lies before a damaged segment is taken too: here nothing but the log is left.
+#[test]
+fn the_log_before_and_behind_a_damaged_segment_is_taken() {
+    let fixture = fixture(LogRetention::All);
+    fixture.damage(0, 100);
+    fixture.damage(1, 100);
+    for page in 2..fixture.source().page_count().unwrap() {
+        fixture.damage(page, 0);
+    }
+    let mut older = fixture.storage.list(Path::new("/"), "salvage.ns.log.").unwrap();
+    older.sort_by_key(|name| name.rsplit_once('.').unwrap().1.parse::<u64>().unwrap());
+    assert!(older.len() > 2, "{older:?}");
+    let gone = Path::new("/").join(older.last().unwrap());
+    fixture.storage.unlink(&gone).unwrap();
+    let (report, rows) = fixture.salvage();
+    assert_eq!(report.route, SalvageRoute::Leaves, "{report:?}");
+    assert!(!report.exact && !report.log_problems.is_empty(), "{report:?}");
+    assert!(rows.contains_key(&b"row/00000"[..]), "the first transaction is before the gap");
+    assert!(rows.contains_key(&b"tail"[..]), "the last one is behind it");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::error::Error;
-use crate::log::testing::{LogDb, SMALL, discover, memory, models, state_of};
+use crate::log::LogConfig;
+use crate::log::testing::{LogDb, ModelOp, SMALL, discover, memory, models, state_of};
 
 #[test]
 fn a_range_must_remove_what_it_says() {
@@ -76,4 +77,30 @@ fn a_wrong_base_is_found_by_the_row_count() {
     let mut state = MemoryState::from_rows(Rows::from([(b"alien".to_vec(), vec![])]));
     let found = replay(&mut transactions, TxnId::GENESIS, None, &mut state);
     assert!(matches!(&found, Err(Error::Corrupt(c)) if c.rule == "LOG-20"), "{found:?}");
+}
+
+/// Of the last transaction only the end is left: the log leads to no state, and not to the empty one.
+#[test]
+fn a_log_that_holds_only_the_end_of_a_transaction_leads_nowhere() {
+    let storage = memory();
+    let config = LogConfig { payload_bytes_max: 4096, ..SMALL };
+    let mut db = LogDb::create(&storage, config).expect("created");
+    let long: Vec<ModelOp> = (0..60_u8).map(|i| ModelOp::Put(vec![i], vec![i; 1_000])).collect();
+    let appended = db.append(&long).expect("appended");
+    db.log.wait_durable(appended.end_lsn).expect("durable");
+    db.log.trim(appended.lsn).expect("trimmed");
+    let chain = discover(&storage).expect("a chain");
+    assert!(chain.start_lsn().expect("a start") > Lsn::default(), "its first records are gone");
+    let mut transactions = Transactions::of(chain.clone()).expect("a chain");
+    let found = replay(&mut transactions, TxnId::GENESIS, None, &mut MemoryState::default());
+    match found {
+        Err(Error::SnapshotNotFound { oldest, latest, .. }) => {
+            assert_eq!((oldest, latest), (TxnId::new(2), TxnId::new(1)));
+        }
+        other => panic!("{other:?}"),
+    }
+    // Who has that state needs nothing of it.
+    let mut transactions = Transactions::of(chain).expect("a chain");
+    let mut state = db.state.clone();
+    assert_eq!(replay(&mut transactions, TxnId::new(1), None, &mut state).ok(), Some(TxnId::new(1)));
 }
