@@ -196,7 +196,8 @@ fn log_of(source: &Source, trees: &[(Meta, Root)]) -> Result<Pieces> {
     let is_backup = trees.first().is_some_and(|(meta, _)| meta.log_generation == 0);
     if !is_backup && !source.storage().exists(&paths.active())? {
         let newest = pieces.chains.last().and_then(Chain::newest);
-        let found = newest.map_or_else(|| "none".into(), |newest| newest.path.display().to_string());
+        let found =
+            newest.map_or_else(|| "none".into(), |newest| newest.path.display().to_string());
         let corrupt = Corrupt::at(Place::File, "LOG-13", "the newest segment", found);
         pieces.problems.push(corrupt.in_file(paths.active()));
     }

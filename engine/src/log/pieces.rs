@@ -97,7 +97,8 @@ pub(crate) fn pieces(
     }
     close(&mut open, &mut runs);
     // Newest first: what is damaged and was not the first is older.
-    let newest_is_sound = has_active && damaged.first().is_none_or(|(_, path)| *path != paths.active());
+    let newest_is_sound =
+        has_active && damaged.first().is_none_or(|(_, path)| *path != paths.active());
     for (number, path) in damaged {
         let mut starts = vec![Lsn::new(0)];
         starts.extend(runs.iter().filter_map(|(_, chain)| end_of(chain)));

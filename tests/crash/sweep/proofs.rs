@@ -65,9 +65,8 @@ fn a_meta_that_is_given_up_still_proves_the_log_it_names() {
     let between: Vec<Record> = {
         let start = |record: &Record| record.start - 4096;
         let records = base.log.iter().copied();
-        let within = |record: &Record| {
-            (older.log_lsn.get()..newer.log_lsn.get()).contains(&start(record))
-        };
+        let within =
+            |record: &Record| (older.log_lsn.get()..newer.log_lsn.get()).contains(&start(record));
         records.filter(within).collect()
     };
     assert!(between.len() > 2, "records between the metas");

@@ -102,5 +102,8 @@ fn a_log_that_holds_only_the_end_of_a_transaction_leads_nowhere() {
     // Who has that state needs nothing of it.
     let mut transactions = Transactions::of(chain).expect("a chain");
     let mut state = db.state.clone();
-    assert_eq!(replay(&mut transactions, TxnId::new(1), None, &mut state).ok(), Some(TxnId::new(1)));
+    assert_eq!(
+        replay(&mut transactions, TxnId::new(1), None, &mut state).ok(),
+        Some(TxnId::new(1))
+    );
 }
