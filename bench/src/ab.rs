@@ -2,7 +2,8 @@
 //!
 //! Called by `bench ab` and by the self-test. Each round runs a fresh process of either program, in turn
 //! AB and BA, on memory storage so that the disk's noise is out. The null control (the baseline program
-//! against itself) comes first. A suspect gets a second series of rounds with the order reversed.
+//! against itself) comes first. A suspect gets a second series of rounds with the order reversed. What the
+//! baseline program cannot run (a benchmark, or a version of it, that is new) is said and not timed.
 //! Rounds, not verdicts, are stored: `gate::paired` judges `OUT/ab.json` again whenever asked.
 
 use crate::{
@@ -64,6 +65,9 @@ pub struct AbBench {
     pub critical: bool,
     /// Whether the two programs computed different results in any round.
     pub checksums_differ: bool,
+    /// Why the baseline program has no such benchmark; there are no rounds then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_in_base: Option<String>,
     /// Screening rounds.
     pub rounds: Vec<Round>,
     /// Fresh rounds of a suspect.
@@ -168,7 +172,15 @@ pub fn run(
     let pair = Pair { request, policy, control };
     for planned in control_plan(plan.profile)? {
         told(&format!("null control: {}", planned.folder));
-        file.control.push(pair.series(&planned, &request.base, &request.base)?);
+        let bench = pair.series(&planned, &request.base, &request.base)?;
+        if let Some(reason) = &bench.not_in_base {
+            told(&format!("left out of the null control: {reason}"));
+        } else {
+            file.control.push(bench);
+        }
+    }
+    if file.control.is_empty() {
+        return Err(Error::Usage("the baseline program runs nothing of the null control".into()));
     }
     for metric in paired::Metric::ALL {
         if !paired::control_holds(&file.control, metric, policy) {
@@ -178,12 +190,16 @@ pub fn run(
     }
     for planned in &plan.benches {
         let mut bench = pair.series(planned, &request.base, &request.candidate)?;
-        if paired::is_suspect(&bench.rounds, policy) {
+        if let Some(reason) = &bench.not_in_base {
+            told(&format!("{}: not in the baseline: {reason}", planned.folder));
+        } else if paired::is_suspect(&bench.rounds, policy) {
             told(&format!("{}: suspect, confirming on fresh rounds", planned.folder));
             pair.rounds(planned, &request.base, &request.candidate, &mut bench, true)?;
         }
-        let (rounds, fresh) = (bench.rounds.len(), bench.confirmation.len());
-        told(&format!("{}: {rounds}+{fresh} rounds", planned.folder));
+        if bench.not_in_base.is_none() {
+            let (rounds, fresh) = (bench.rounds.len(), bench.confirmation.len());
+            told(&format!("{}: {rounds}+{fresh} rounds", planned.folder));
+        }
         file.benches.push(bench);
         store::write(&path, &file)?;
     }
@@ -211,10 +227,18 @@ impl Pair<'_> {
             folder: planned.folder.clone(),
             critical: planned.critical,
             checksums_differ: false,
+            not_in_base: None,
             rounds: Vec::new(),
             confirmation: Vec::new(),
         };
-        self.rounds(planned, base, other, &mut bench, false)?;
+        // One process that is not counted, to see whether the baseline program can.
+        match self.shot(planned, base) {
+            Err(Error::Worker(reason)) if !self.control.is_cancelled() => {
+                bench.not_in_base = Some(reason);
+            }
+            Err(error) => return Err(error),
+            Ok(_) => self.rounds(planned, base, other, &mut bench, false)?,
+        }
         Ok(bench)
     }
 
@@ -227,17 +251,23 @@ impl Pair<'_> {
         bench: &mut AbBench,
         confirming: bool,
     ) -> Result<()> {
+        let shot = |program| {
+            self.shot(planned, program).map_err(|error| match error {
+                Error::Worker(reason) => Error::Worker(format!("{}: {reason}", planned.folder)),
+                other => other,
+            })
+        };
         let mut rounds: Vec<Round> = Vec::new();
         while rounds.len() < paired::SCREEN_ROUNDS || paired::wants_more(&rounds, self.policy) {
             for _ in 0..paired::STEP_ROUNDS {
                 // AB, BA, AB ...; a confirmation starts the other way round.
                 let base_first = rounds.len().is_multiple_of(2) != confirming;
                 let (old, new) = if base_first {
-                    let old = self.shot(planned, base)?;
-                    (old, self.shot(planned, other)?)
+                    let old = shot(base)?;
+                    (old, shot(other)?)
                 } else {
-                    let new = self.shot(planned, other)?;
-                    (self.shot(planned, base)?, new)
+                    let new = shot(other)?;
+                    (shot(base)?, new)
                 };
                 bench.checksums_differ |= old.checksum != new.checksum;
                 rounds.push(Round {

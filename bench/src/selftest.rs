@@ -7,7 +7,7 @@ use crate::{
     ab::{self, AbRequest, Program},
     error::Result,
     gate::{
-        self, Policy, Side, Verdict,
+        self, Finding, Policy, Side, Verdict,
         approvals::{Approvals, Date},
     },
     plan::{Plan, Request},
@@ -30,7 +30,7 @@ pub struct Trial {
     pub right: u32,
     /// How often it could not say (tier 1 on a noisy machine).
     pub open: u32,
-    /// What was said the first time it was wrong.
+    /// What was said the first time it was not right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
 }
@@ -50,9 +50,11 @@ pub struct SelftestRequest {
     pub program: PathBuf,
     /// Folder for its runs.
     pub out: PathBuf,
-    /// Tries of tier 0 for identical programs.
+    /// Only trials whose name contains one of these; none for all.
+    pub filters: Vec<String>,
+    /// Tries of tier 0 for identical programs; 0 leaves that trial out.
     pub counter_tries: u32,
-    /// Tries of each tier 1 case.
+    /// Tries of each tier 1 case; 0 leaves these trials out.
     pub timing_tries: u32,
     /// Which benchmarks tier 1 is tried on.
     pub timing_filters: Vec<String>,
@@ -74,7 +76,7 @@ fn syncs_of(summary: &BenchSummary) -> u64 {
     summary.counters.fsyncs.unwrap_or(0) + summary.counters.fdatasyncs.unwrap_or(0)
 }
 
-const COUNTER_FAULTS: [CounterFault; 3] = [
+static COUNTER_FAULTS: [CounterFault; 3] = [
     CounterFault {
         name: "every sync of a file made twice",
         inject: Inject { extra_sync_every: 1, ..NO_FAULT },
@@ -116,28 +118,69 @@ const NO_FAULT: Inject = Inject {
 /// Runs the self-test; `told` gets a line about each trial as it ends.
 ///
 /// # Errors
-/// A worker that fails where it should not, or results that cannot be written.
+/// A worker that fails where it should not, or results that cannot be written;
+/// [`Error::Usage`](crate::Error::Usage) when no trial is left.
 pub fn run(
     request: &SelftestRequest,
     control: &Control,
     told: &mut dyn FnMut(&Trial),
 ) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
-    let mut add = |trial: Trial| {
+    // The side that counters are judged by; made when the first trial wants it.
+    let mut base = None;
+    for (name, kind) in chosen(request) {
+        if base.is_none() && matches!(kind, Kind::Counters | Kind::Fault(_)) {
+            base = Some(side(request, control, "aa-base", &[], NO_FAULT)?);
+        }
+        let trial = match (kind, &base) {
+            (Kind::Counters, Some(base)) => identical_counters(request, control, base, name)?,
+            (Kind::Fault(fault), Some(base)) => counter_fault(request, control, base, fault, name)?,
+            (Kind::SkippedSync, _) => skipped_sync(request, control, name)?,
+            (Kind::Timing { slow_percent }, _) => timing(request, control, name, slow_percent)?,
+            (Kind::Counters | Kind::Fault(_), None) => continue,
+        };
         told(&trial);
         trials.push(trial);
-    };
-    let base = side(request, control, "aa-base", &[], NO_FAULT)?;
-    add(identical_counters(request, control, &base)?);
-    for fault in &COUNTER_FAULTS {
-        add(counter_fault(request, control, &base, fault)?);
     }
-    add(skipped_sync(request, control)?);
-    if request.timing_tries > 0 {
-        add(timing(request, control, "identical programs, paired timing", 0)?);
-        add(timing(request, control, "every operation 10 % slower, paired timing", 10)?);
+    if trials.is_empty() {
+        return Err(crate::Error::Usage("the filters and tries leave no trial".into()));
     }
     Ok(trials)
+}
+
+/// How a trial is made.
+#[derive(Clone, Copy)]
+enum Kind {
+    Counters,
+    Fault(&'static CounterFault),
+    SkippedSync,
+    Timing { slow_percent: u64 },
+}
+
+/// The trials that `request` asks for, by name.
+fn chosen(request: &SelftestRequest) -> Vec<(String, Kind)> {
+    let mut all = vec![("identical programs, all counters".to_owned(), Kind::Counters)];
+    let fault =
+        |fault: &'static CounterFault| (format!("injected: {}", fault.name), Kind::Fault(fault));
+    all.extend(COUNTER_FAULTS.iter().map(fault));
+    all.extend([
+        ("a sync left out: pager/commit_meta_fsync fails".to_owned(), Kind::SkippedSync),
+        ("identical programs, paired timing".to_owned(), Kind::Timing { slow_percent: 0 }),
+        (
+            "every operation 10 % slower, paired timing".to_owned(),
+            Kind::Timing { slow_percent: 10 },
+        ),
+    ]);
+    all.retain(|(name, kind)| {
+        let named = request.filters.iter().any(|filter| name.contains(filter.as_str()));
+        let tried = match kind {
+            Kind::Counters => request.counter_tries > 0,
+            Kind::Timing { .. } => request.timing_tries > 0,
+            Kind::Fault(_) | Kind::SkippedSync => true,
+        };
+        tried && (named || request.filters.is_empty())
+    });
+    all
 }
 
 /// Runs the benchmarks `filter` finds, with `inject`, and reads the results.
@@ -171,14 +214,13 @@ fn worst(report: &gate::GateReport) -> String {
     })
 }
 
-fn identical_counters(request: &SelftestRequest, control: &Control, base: &Side) -> Result<Trial> {
-    let mut trial = Trial {
-        name: "identical programs, all counters".into(),
-        tries: request.counter_tries,
-        right: 0,
-        open: 0,
-        example: None,
-    };
+fn identical_counters(
+    request: &SelftestRequest,
+    control: &Control,
+    base: &Side,
+    name: String,
+) -> Result<Trial> {
+    let mut trial = Trial { name, tries: request.counter_tries, right: 0, open: 0, example: None };
     for _ in 0..request.counter_tries {
         let report = judge(base, &side(request, control, "aa", &[], NO_FAULT)?);
         if report.failed(true) {
@@ -197,16 +239,11 @@ fn counter_fault(
     control: &Control,
     base: &Side,
     fault: &CounterFault,
+    name: String,
 ) -> Result<Trial> {
     let new = side(request, control, "fault", &[], fault.inject)?;
     let report = judge(base, &new);
-    let mut trial = Trial {
-        name: format!("injected: {}", fault.name),
-        tries: 1,
-        right: 0,
-        open: 0,
-        example: None,
-    };
+    let mut trial = Trial { name, tries: 1, right: 0, open: 0, example: None };
     for (folder, summary) in &base.summaries {
         // A benchmark that notices by itself has no result; that counts as caught.
         let noticed = !new.summaries.contains_key(folder);
@@ -239,14 +276,14 @@ fn counter_fault(
 }
 
 /// `pager/commit_meta_fsync` must fail when a sync is left out.
-fn skipped_sync(request: &SelftestRequest, control: &Control) -> Result<Trial> {
+fn skipped_sync(request: &SelftestRequest, control: &Control, name: String) -> Result<Trial> {
     let filters = vec!["pager/commit_meta_fsync".to_owned()];
     let inject = Inject { skip_sync_every: 50, ..NO_FAULT };
     let side = side(request, control, "skip", &filters, inject)?;
     let failures = side.run.map(|run| run.failures).unwrap_or_default();
     let caught = failures.iter().any(|failure| failure.reason.contains("the protocol demands"));
     Ok(Trial {
-        name: "a sync left out: pager/commit_meta_fsync fails".into(),
+        name,
         tries: 1,
         right: u32::from(caught),
         open: 0,
@@ -257,10 +294,10 @@ fn skipped_sync(request: &SelftestRequest, control: &Control) -> Result<Trial> {
 fn timing(
     request: &SelftestRequest,
     control: &Control,
-    name: &str,
+    name: String,
     slow_percent: u64,
 ) -> Result<Trial> {
-    let mut trial = Trial { name: name.into(), tries: 0, right: 0, open: 0, example: None };
+    let mut trial = Trial { name, tries: 0, right: 0, open: 0, example: None };
     let policy = Policy::committed();
     for _ in 0..request.timing_tries {
         let file =
@@ -274,10 +311,12 @@ fn timing(
             match (failed, slow_percent > 0) {
                 (false, false) if !open => trial.right += 1,
                 (true, true) => trial.right += 1,
-                _ if open && !failed => trial.open += 1,
-                _ => {
-                    let say = || format!("{}: {:?}", bench.folder, mine().collect::<Vec<_>>());
-                    trial.example.get_or_insert_with(say);
+                (wrong, _) => {
+                    trial.open += u32::from(open && !wrong);
+                    let words =
+                        |f: &Finding| format!("{} {}: {}", f.metric, f.verdict.name(), f.reason);
+                    let say = || mine().map(words).collect::<Vec<_>>().join("; ");
+                    trial.example.get_or_insert_with(|| format!("{}: {}", bench.folder, say()));
                 }
             }
         }

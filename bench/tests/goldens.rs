@@ -166,6 +166,7 @@ fn ab() -> AbFile {
             folder: "btree/point_get_hot_1m/records=1000".into(),
             critical: true,
             checksums_differ: false,
+            not_in_base: None,
             rounds: vec![round],
             confirmation: Vec::new(),
         }],

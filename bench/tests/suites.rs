@@ -11,6 +11,7 @@ use northstar_bench::{
     result::{Class, FORMAT, Measured},
     worker::{Inject, Small, run_small},
 };
+use northstar_engine::sabotage::{self, Switch};
 use std::collections::BTreeMap;
 
 const NO_FAULT: Small = Small { records: 2_000, ops_max: 64, inject: NOTHING };
@@ -66,6 +67,23 @@ fn exact_benchmarks_count_the_same_twice() {
         }
     }
     assert!(different.is_empty(), "{different:#?}");
+}
+
+/// The engine itself leaves a sync out, not the storage below it: the benchmark of syncs must not pass.
+#[test]
+fn commit_meta_fsync_fails_when_the_engine_skips_a_sync() {
+    let id = "pager/commit_meta_fsync";
+    let folder = tempfile::tempdir().expect("a folder");
+    for (switch, said) in [
+        (Switch::SkipLogSync, "a commit made 0 syncs, the protocol demands 1"),
+        (Switch::SkipDataSync, "a checkpoint made 1 syncs, the protocol demands 2"),
+        (Switch::SkipMetaRewrite, "the protocol demands: expected 3, found 2"),
+    ] {
+        let outcome = sabotage::with(switch, || run_small(id, NO_FAULT, folder.path()));
+        let error = outcome.expect_err(&format!("{switch:?} is noticed")).to_string();
+        assert!(error.contains(said), "{switch:?}: {error}");
+    }
+    assert!(run_small(id, NO_FAULT, folder.path()).is_ok(), "with every sync it passes");
 }
 
 /// Where a benchmark spends its time: what is slowed to see whether it moves.
@@ -181,6 +199,7 @@ fn the_gate_sees_a_slowed_path() {
         folder: id.into(),
         critical: true,
         checksums_differ: false,
+        not_in_base: None,
         rounds: rounds(candidate),
         confirmation: rounds(candidate),
     };

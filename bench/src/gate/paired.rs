@@ -188,6 +188,9 @@ pub fn control_holds(control: &[AbBench], metric: Metric, policy: &TimingPolicy)
 #[must_use]
 pub fn judge(file: &AbFile, policy: &TimingPolicy) -> Vec<Finding> {
     let judge_bench = |bench: &AbBench| {
+        if let Some(reason) = &bench.not_in_base {
+            return vec![whole(bench, Verdict::New, reason.clone())];
+        }
         let quiet = |metric| control_holds(&file.control, metric, policy);
         let judge_one = |metric| judge_metric(bench, metric, quiet(metric), policy);
         let mut findings: Vec<Finding> = Metric::ALL.into_iter().filter_map(judge_one).collect();
@@ -245,22 +248,31 @@ fn judge_metric(
             _ => (Verdict::Inconclusive, "not confirmed on fresh rounds"),
         },
     };
+    let reason =
+        format!("{why}: cost {:+.1} % {interval}, {rounds}+{fresh} rounds", percent(median));
     Some(Finding {
+        metric: metric.name().into(),
+        worse_percent: Some(percent(median)),
+        max_percent: Some(percent(metric.bound(policy))),
+        ..whole(bench, verdict, reason)
+    })
+}
+
+/// A finding about all of `bench`.
+fn whole(bench: &AbBench, verdict: Verdict, reason: String) -> Finding {
+    Finding {
         bench: bench.identity.bench.clone(),
         folder: bench.folder.clone(),
-        metric: metric.name().into(),
+        metric: "benchmark".into(),
         tier: 1,
         verdict,
         critical: bench.critical,
         baseline: None,
         candidate: None,
-        worse_percent: Some(percent(median)),
-        max_percent: Some(percent(metric.bound(policy))),
-        reason: format!(
-            "{why}: cost {:+.1} % {interval}, {rounds}+{fresh} rounds",
-            percent(median)
-        ),
-    })
+        worse_percent: None,
+        max_percent: None,
+        reason,
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,20 @@
 //! The table of engines beside each other: rows, who leads where, and what a commit means to each.
 //!
 //! Called by `bench peers`, which writes it as `OUT/peers.json` and `OUT/peers.md`. Made from the summaries
-//! of the suite `peers` alone, so a stored run can be shown by a program without the other engines.
+//! of the suite `peers` alone, so a stored run can be shown by a program without the other engines. Here is
+//! what is in the table; `page` puts it into words.
 
-use super::{count_words, ns_words, stability_name};
+mod page;
+
 use crate::{
     error::Result,
     result::{
         BenchSummary, Better, FORMAT, MetricSummary, ParameterValue, RunFile, RunState,
         store::{self, Store},
     },
-    stats::Stability,
+    stats::{self, Stability},
 };
+pub use page::{LEAD_TITLES, METRIC_TITLES, SPEED_TITLES};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -69,17 +72,6 @@ pub struct EngineFacts {
     pub syncs_per_commit_measured: Option<f64>,
 }
 
-impl EngineFacts {
-    /// Syncs a durable commit: measured if it was, else documented.
-    #[must_use]
-    pub fn syncs_words(&self) -> String {
-        match self.syncs_per_commit_measured {
-            Some(measured) => format!("{measured:.2} syncs a commit, measured"),
-            None => format!("{} syncs a commit, documented", self.syncs_per_commit_documented),
-        }
-    }
-}
-
 /// One workload under every engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +126,8 @@ pub struct PeerRow {
     pub repeats: u32,
     /// Operations a second.
     pub ops_per_second: f64,
+    /// The same of each repeat, in order.
+    pub rates: Vec<f64>,
     /// Share of the best engine's rate.
     pub of_best: f64,
     /// Coefficient of variation of the rate.
@@ -142,6 +136,8 @@ pub struct PeerRow {
     pub stability: Stability,
     /// Median latency.
     pub p50_ns: f64,
+    /// The same of each repeat, in order.
+    pub p50s_ns: Vec<f64>,
     /// 99th percentile.
     pub p99_ns: f64,
     /// CPU time an operation.
@@ -156,20 +152,44 @@ pub struct PeerRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lead {
-    /// "rate", "peak_rss_bytes", or a named metric.
+    /// "rate", "p50_ns", "peak_rss_bytes", or a named metric.
     pub measure: String,
+    /// Which way it is better.
+    pub better: Better,
     /// The best engine.
     pub leader: String,
-    /// Its figure.
-    pub best: f64,
     /// Our figure; absent if we were not in the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ours: Option<f64>,
-    /// The best figure of the others; absent if there were none.
+    /// The best of the others; absent if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub best_peer: Option<f64>,
-    /// Which way it is better.
-    pub better: Better,
+    pub peer: Option<Best>,
+    /// Our figure over that of the best other; absent if one of the two is, or is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<Ratio>,
+}
+
+/// An engine and its figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// Its name.
+    pub engine: String,
+    /// Its median.
+    pub figure: f64,
+}
+
+/// How two engines stand to each other. Repeat by repeat where both have them all, since a slow minute of
+/// the machine hits both; else of the medians.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ratio {
+    /// The middle one.
+    pub median: f64,
+    /// The least.
+    pub low: f64,
+    /// The greatest.
+    pub high: f64,
 }
 
 /// Makes the table from the summaries of a run.
@@ -210,7 +230,7 @@ fn workload((bench, params, summaries): (String, String, Vec<&BenchSummary>)) ->
     let best = rows.first().map_or(1.0, |row| row.ops_per_second.max(f64::MIN_POSITIVE));
     rows.iter_mut().for_each(|row| row.of_best = row.ops_per_second / best);
     let durability = Durability::of(&bench);
-    let leads = leads(&rows, bench.contains("build"));
+    let leads = leads(&rows, &bench);
     Workload { bench, params, durability, same_result, rows, leads }
 }
 
@@ -223,10 +243,12 @@ fn row(summary: &BenchSummary) -> Option<PeerRow> {
         engine: engine.clone(),
         repeats: summary.repeats,
         ops_per_second: timing.ops_per_second.median,
+        rates: timing.ops_per_second.values.clone(),
         of_best: 1.0,
         cv: timing.ops_per_second.cv,
         stability: timing.ops_per_second.stability,
         p50_ns: timing.p50_ns.median,
+        p50s_ns: timing.p50_ns.values.clone(),
         p99_ns: timing.p99_ns.median,
         cpu_ns_per_op: timing.cpu_ns_per_op.as_ref().map(|series| series.median),
         peak_rss_bytes: timing.peak_rss_bytes.as_ref().map(|series| series.median),
@@ -234,37 +256,64 @@ fn row(summary: &BenchSummary) -> Option<PeerRow> {
     })
 }
 
-/// Who leads in the rate, in every named metric that has a direction and, for loads, in memory.
-fn leads(rows: &[PeerRow], with_memory: bool) -> Vec<Lead> {
+/// Who leads in the rate, in every named metric that has a direction, in the latency of commits and
+/// openings and in the memory of loads.
+fn leads(rows: &[PeerRow], bench: &str) -> Vec<Lead> {
     let mut measures: Vec<(String, Better)> = vec![("rate".into(), Better::Higher)];
+    if ["commit", "open_"].iter().any(|part| bench.contains(part)) {
+        measures.push(("p50_ns".into(), Better::Lower));
+    }
     for metric in rows.iter().flat_map(|row| &row.metrics) {
         let known = measures.iter().any(|(name, _)| *name == metric.name);
         if metric.better != Better::Neither && !known {
             measures.push((metric.name.clone(), metric.better));
         }
     }
-    if with_memory {
+    if bench.contains("build") {
         measures.push(("peak_rss_bytes".into(), Better::Lower));
     }
     measures.into_iter().filter_map(|(measure, better)| lead(rows, measure, better)).collect()
 }
 
 fn lead(rows: &[PeerRow], measure: String, better: Better) -> Option<Lead> {
-    let best_of = |rows: &mut dyn Iterator<Item = &PeerRow>| {
-        let figures = rows.filter_map(|row| Some((row.engine.clone(), row.figure(&measure)?)));
-        figures.reduce(|best, other| {
-            let wins = match better {
-                Better::Lower => other.1 < best.1,
-                Better::Higher | Better::Neither => other.1 > best.1,
-            };
-            if wins { other } else { best }
-        })
+    let best_of = |is_ours: bool| {
+        let mine = rows.iter().filter(|row| (row.engine == OURS) == is_ours);
+        let figures = mine.filter_map(|row| Some((row, row.figure(&measure)?)));
+        figures.reduce(|best, other| if beats(other.1, best.1, better) { other } else { best })
     };
-    let (leader, best) = best_of(&mut rows.iter())?;
-    let ours = best_of(&mut rows.iter().filter(|row| row.engine == OURS));
-    let peer = best_of(&mut rows.iter().filter(|row| row.engine != OURS));
-    let figure = |found: Option<(String, f64)>| found.map(|(_, figure)| figure);
-    Some(Lead { measure, leader, best, ours: figure(ours), best_peer: figure(peer), better })
+    let (ours, peer) = (best_of(true), best_of(false));
+    let leader = match (ours, peer) {
+        (Some(ours), Some(peer)) if beats(peer.1, ours.1, better) => peer.0,
+        (Some(found), _) | (None, Some(found)) => found.0,
+        (None, None) => return None,
+    };
+    Some(Lead {
+        leader: leader.engine.clone(),
+        ours: ours.map(|(_, figure)| figure),
+        peer: peer.map(|(row, figure)| Best { engine: row.engine.clone(), figure }),
+        ratio: ours.zip(peer).and_then(|(ours, peer)| ratio(ours.0, peer.0, &measure)),
+        measure,
+        better,
+    })
+}
+
+fn beats(figure: f64, other: f64, better: Better) -> bool {
+    match better {
+        Better::Lower => figure < other,
+        Better::Higher | Better::Neither => figure > other,
+    }
+}
+
+fn ratio(ours: &PeerRow, peer: &PeerRow, measure: &str) -> Option<Ratio> {
+    let (mine, theirs) = (ours.values(measure), peer.values(measure));
+    let ratios: Vec<f64> = if mine.is_empty() || mine.len() != theirs.len() {
+        vec![ours.figure(measure)? / peer.figure(measure)?]
+    } else {
+        mine.iter().zip(theirs).map(|(mine, theirs)| mine / theirs).collect()
+    };
+    let (low, high) = stats::spread(&ratios)?;
+    let median = stats::median(&ratios)?;
+    [median, low, high].iter().all(|ratio| ratio.is_finite()).then_some(Ratio { median, low, high })
 }
 
 impl PeerRow {
@@ -273,164 +322,23 @@ impl PeerRow {
     pub fn figure(&self, measure: &str) -> Option<f64> {
         match measure {
             "rate" => Some(self.ops_per_second),
+            "p50_ns" => Some(self.p50_ns),
             "peak_rss_bytes" => self.peak_rss_bytes,
             name => self.metrics.iter().find(|m| m.name == name).map(|m| m.series.median),
         }
     }
 
-    /// Spread of the repeats in words.
-    #[must_use]
-    pub fn spread_words(&self) -> String {
-        match self.cv {
-            Some(cv) => format!("{:.0} %", cv * 100.0),
-            None => stability_name(self.stability).to_owned(),
-        }
-    }
-}
-
-impl Lead {
-    /// How we stand, in words: who leads, and by what factor.
-    #[must_use]
-    pub fn in_words(&self) -> String {
-        let times = |a: f64, b: f64| format!("{:.2}", a / b);
-        match (self.ours, self.best_peer) {
-            (Some(ours), Some(peer)) if self.leader == OURS => {
-                format!("northstar leads: {} x the best of the others", times(ours, peer))
-            }
-            (Some(ours), _) => {
-                format!(
-                    "{} leads: northstar has {} of its figure",
-                    self.leader,
-                    times(ours, self.best)
-                )
-            }
-            (None, _) => format!("{} leads", self.leader),
-        }
-    }
-}
-
-/// The columns of the table's first part.
-pub const TITLES: [&str; 8] =
-    ["workload", "engine", "rate", "of best", "spread", "p50", "p99", "a commit waits for"];
-
-impl PeersFile {
-    /// The rows of the table's first part: speed.
-    #[must_use]
-    pub fn speed_rows(&self) -> Vec<[String; 8]> {
-        let of = |workload: &Workload, row: &PeerRow| {
-            [
-                short(&workload.bench).to_owned(),
-                row.engine.clone(),
-                format!("{}/s", count_words(row.ops_per_second)),
-                format!("{:.2}", row.of_best),
-                row.spread_words(),
-                ns_words(row.p50_ns),
-                ns_words(row.p99_ns),
-                self.commit_words(workload.durability, &row.engine),
-            ]
-        };
-        let all = |workload| move |row| of(workload, row);
-        self.workloads.iter().flat_map(|w| w.rows.iter().map(all(w)).collect::<Vec<_>>()).collect()
-    }
-
-    /// What a commit waits for in a row of `engine`.
-    fn commit_words(&self, durability: Durability, engine: &str) -> String {
-        match durability {
-            Durability::Reads => String::new(),
-            Durability::Eventual => "nothing, one sync at the end".into(),
-            Durability::Durable => self
-                .engines
-                .iter()
-                .find(|facts| facts.name == engine)
-                .map_or_else(|| "the device".into(), EngineFacts::syncs_words),
-        }
-    }
-
-    /// The rows of the second part: named metrics and the memory of the loads.
-    #[must_use]
-    pub fn metric_rows(&self) -> Vec<[String; 4]> {
-        let mut rows = Vec::new();
-        for workload in &self.workloads {
-            for lead in workload.leads.iter().filter(|lead| lead.measure != "rate") {
-                for row in &workload.rows {
-                    let Some(figure) = row.figure(&lead.measure) else { continue };
-                    let words = if lead.measure.ends_with("_bytes") {
-                        format!("{:.0} MiB", figure / f64::from(1 << 20))
-                    } else {
-                        count_words(figure)
-                    };
-                    let name = short(&workload.bench).to_owned();
-                    rows.push([name, lead.measure.clone(), row.engine.clone(), words]);
-                }
+    /// The same of each repeat, in order; empty where that is not kept.
+    fn values(&self, measure: &str) -> &[f64] {
+        match measure {
+            "rate" => &self.rates,
+            "p50_ns" => &self.p50s_ns,
+            name => {
+                let found = self.metrics.iter().find(|metric| metric.name == name);
+                found.map_or(&[], |metric| &metric.series.values)
             }
         }
-        rows
     }
-
-    /// One line a measure: who leads, those where another engine does first.
-    #[must_use]
-    pub fn lead_lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for ours in [false, true] {
-            for workload in &self.workloads {
-                for lead in workload.leads.iter().filter(|lead| (lead.leader == OURS) == ours) {
-                    let name = short(&workload.bench);
-                    lines.push(format!("{name}, {}: {}", lead.measure, lead.in_words()));
-                }
-                if !workload.same_result && !ours {
-                    let name = short(&workload.bench);
-                    lines.push(format!("{name}: the engines computed different results"));
-                }
-            }
-        }
-        lines
-    }
-
-    /// One line an engine: settings, durability, syncs.
-    #[must_use]
-    pub fn engine_lines(&self) -> Vec<String> {
-        let line = |facts: &EngineFacts| {
-            format!(
-                "{}: {}. Durable: {} ({}; {} by its documentation). Eventual: {}.",
-                facts.name,
-                facts.settings,
-                facts.durable,
-                facts.syncs_words(),
-                facts.syncs_per_commit_documented,
-                facts.eventual
-            )
-        };
-        self.engines.iter().map(line).collect()
-    }
-
-    /// The whole table as Markdown.
-    #[must_use]
-    pub fn markdown(&self) -> String {
-        let mut text = format!(
-            "# northstar beside other engines, profile `{}`\n\n{}\n\n",
-            self.profile, self.machine
-        );
-        if self.state != RunState::Complete {
-            text += "The run is not complete: medians are those of the repeats there are.\n\n";
-        }
-        text += &format!("| {} |\n|---|---|--:|--:|--:|--:|--:|---|\n", TITLES.join(" | "));
-        for row in self.speed_rows() {
-            text += &format!("| {} |\n", row.join(" | "));
-        }
-        text += "\n| workload | measure | engine | figure |\n|---|---|---|--:|\n";
-        for row in self.metric_rows() {
-            text += &format!("| {} |\n", row.join(" | "));
-        }
-        for (title, lines) in [("Who leads", self.lead_lines()), ("Engines", self.engine_lines())] {
-            text += &format!("\n## {title}\n\n");
-            lines.iter().for_each(|line| text += &format!("- {line}\n"));
-        }
-        text
-    }
-}
-
-fn short(bench: &str) -> &str {
-    bench.trim_start_matches("peers/")
 }
 
 /// Writes `OUT/peers.json` and `OUT/peers.md`.

@@ -72,7 +72,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry {
         id: "pager/commit_meta_fsync",
         version: 1,
-        why: "Syncs are what a commit costs: exactly 1 a durable commit and 2 a checkpoint with dirty pages, asserted.",
+        why: "Syncs are what a commit costs: 1 a durable commit, 2 a checkpoint, 3 the first after an open, 0 an idle one; asserted.",
         critical: true,
         class: Class::Exact,
         parameters: &[KEY_BYTES, support::VALUE_BYTES],

@@ -89,6 +89,7 @@ fn bench(rounds: Vec<Round>, confirmation: Vec<Round>) -> AbBench {
         folder: "btree/x/default".into(),
         critical: true,
         checksums_differ: false,
+        not_in_base: None,
         rounds,
         confirmation,
     }
@@ -119,7 +120,8 @@ fn verdicts_follow_the_drawing() {
     let noisy = vec![bench(slow(), vec![])];
     let mut differing = bench(slow(), slow());
     differing.checksums_differ = true;
-    let tiny = || rounds(20, 50.0, 60.0, 20_000);
+    let tiny = || rounds(20, 50.0, 59.0, 20_000);
+    let fast = || rounds(20, 190.0, 209.0, 20_000);
     let cases = [
         ("the same", file(quiet(), vec![bench(same(), vec![])]), Verdict::Pass),
         ("slower, confirmed", file(quiet(), vec![bench(slow(), slow())]), Verdict::Fail),
@@ -139,7 +141,12 @@ fn verdicts_follow_the_drawing() {
             Verdict::Inconclusive,
         ),
         ("other results", file(quiet(), vec![differing]), Verdict::Incomparable),
-        ("ten nanoseconds", file(quiet(), vec![bench(tiny(), tiny())]), Verdict::Pass),
+        ("nine nanoseconds", file(quiet(), vec![bench(tiny(), tiny())]), Verdict::Pass),
+        (
+            "ten percent of the fastest get",
+            file(quiet(), vec![bench(fast(), fast())]),
+            Verdict::Fail,
+        ),
         (
             "faster",
             file(quiet(), vec![bench(rounds(10, 1000.0, 500.0, 20_000), vec![])]),
@@ -187,4 +194,26 @@ fn a_throughput_alone_does_not_block() {
     let slow = || rounds(20, 1000.0, 1500.0, 20_000);
     let agreed = file(vec![], vec![bench(slow(), slow())]);
     assert_eq!(verdict(&agreed, "throughput"), Some(Verdict::Fail));
+}
+
+#[test]
+fn a_benchmark_the_baseline_program_does_not_have_is_new() {
+    let mut unknown = bench(vec![], vec![]);
+    unknown.not_in_base = Some("worker: no benchmark is called btree/x".into());
+    let findings = judge(&file(vec![], vec![unknown]), &Policy::committed().timing);
+    let verdicts: Vec<_> = findings.iter().map(|f| (f.metric.as_str(), f.verdict)).collect();
+    assert_eq!(verdicts, [("benchmark", Verdict::New)]);
+    assert!(findings[0].reason.contains("no benchmark"), "{}", findings[0].reason);
+}
+
+#[test]
+fn one_tick_of_the_clock_is_no_slower_median() {
+    let ticks = |old: f64, now: f64| {
+        let mut rounds = rounds(20, 190.0, 190.0, 20_000);
+        rounds.iter_mut().for_each(|round| round.base.p50_ns = old as u64);
+        rounds.iter_mut().for_each(|round| round.candidate.p50_ns = now as u64);
+        file(vec![], vec![bench(rounds.clone(), rounds)])
+    };
+    assert_eq!(verdict(&ticks(190.0, 200.0), "p50"), Some(Verdict::Pass), "one tick");
+    assert_eq!(verdict(&ticks(190.0, 210.0), "p50"), Some(Verdict::Fail), "two ticks");
 }

@@ -75,9 +75,13 @@ fn the_best_stands_first_and_the_leader_is_named() {
     assert_eq!(workload.rows[1].of_best, 0.5);
     assert_eq!(workload.durability, Durability::Eventual);
     assert!(workload.same_result);
-    let words: Vec<String> = workload.leads.iter().map(Lead::in_words).collect();
-    assert_eq!(words[0], "other leads: northstar has 0.50 of its figure");
-    assert_eq!(words[1], "other leads: northstar has 2.00 of its figure");
+    let ratios: Vec<_> = workload.leads.iter().map(|lead| lead.ratio.map(|r| r.median)).collect();
+    assert_eq!(ratios[..2], [Some(0.5), Some(2.0)], "half the rate, twice the file");
+    let rate = &file.lead_rows()[0];
+    assert_eq!(rate[1..], ["rate", "other", "50/s", "other 100/s", "0.50", "0.50 to 0.50"]);
+    let size = &file.lead_rows()[1];
+    let words = ["file_bytes_per_user_byte (less is better)", "other", "2.00", "other 1.00"];
+    assert_eq!(size[1..5], words);
     assert!(workload.leads.iter().any(|lead| lead.measure == "peak_rss_bytes"), "a load has it");
 }
 
@@ -88,10 +92,11 @@ fn a_lead_of_ours_and_a_wrong_result_are_said() {
         &[("northstar", 150.0, 1.0, "00"), ("other", 100.0, 1.0, "ff")],
     );
     assert!(!file.workloads[0].same_result);
-    let lines = file.lead_lines();
-    assert!(lines[0].contains("different results"), "{lines:?}");
-    let ours = "durable_commit_1, rate: northstar leads: 1.50 x the best of the others";
-    assert!(lines.iter().any(|line| line == ours), "{lines:?}");
+    assert_eq!(file.wrong_lines(), ["durable_commit_1: the engines computed different results"]);
+    let ours =
+        ["durable_commit_1", "rate", "northstar", "150/s", "other 100/s", "1.50", "1.50 to 1.50"];
+    assert!(file.lead_rows().contains(&ours.map(str::to_owned)), "{:?}", file.lead_rows());
+    assert!(file.lead_rows().iter().any(|row| row[1].starts_with("p50_ns")), "a commit's latency");
     let commit = |at: usize| file.speed_rows()[at][7].clone();
     assert_eq!(commit(0), "1.00 syncs a commit, measured");
     assert_eq!(commit(1), "1 syncs a commit, documented");
@@ -114,4 +119,21 @@ fn every_form_has_every_row_and_the_file_is_valid() {
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
+}
+
+#[test]
+fn ratios_are_taken_repeat_by_repeat() {
+    let mut file =
+        file("peers/point_get_hot", &[("northstar", 2e6, 1.0, "00"), ("other", 1e6, 1.0, "00")]);
+    let rows = &mut file.workloads[0].rows;
+    // The machine was half as fast during the second repeat: both engines met it.
+    rows[0].rates = vec![200.0, 100.0, 180.0];
+    rows[1].rates = vec![100.0, 50.0, 100.0];
+    let ratio = ratio(&rows[0], &rows[1], "rate").expect("both have three");
+    assert_eq!(ratio, Ratio { median: 2.0, low: 1.8, high: 2.0 });
+    rows[1].rates.pop();
+    let medians = super::ratio(&rows[0], &rows[1], "rate").expect("of the medians");
+    assert_eq!(medians, Ratio { median: 2.0, low: 2.0, high: 2.0 });
+    rows[1].ops_per_second = 0.0;
+    assert_eq!(super::ratio(&rows[0], &rows[1], "rate"), None, "nothing to relate it to");
 }

@@ -27,6 +27,11 @@ pub(super) struct CommitSyncs {
 const SYNCS_PER_COMMIT: u64 = 1;
 /// And of a checkpoint with dirty pages: the pages, then the meta.
 const SYNCS_PER_CHECKPOINT: u64 = 2;
+/// And of the first one after an open, which writes the chosen meta again before anything else.
+const SYNCS_OF_FIRST_CHECKPOINT: u64 = SYNCS_PER_CHECKPOINT + 1;
+/// Checkpoints after which there is nothing left to write: the first ones still store the free space that
+/// the one before left behind.
+const CHECKPOINTS_UNTIL_IDLE: u32 = 4;
 /// And, more than these, of a step that goes on to another log segment.
 const SYNCS_PER_ROTATION_MAX: u64 = 3;
 
@@ -64,6 +69,29 @@ impl CommitSyncs {
                 Some(format!("{what}{with} made {found} syncs, the protocol demands {demanded}"));
         }
     }
+
+    /// Syncs of a checkpoint that has nothing to write.
+    fn idle_syncs(&self) -> Result<u64> {
+        for _ in 1..CHECKPOINTS_UNTIL_IDLE {
+            self.db.checkpoint()?;
+        }
+        self.checkpoint_syncs(&self.db)
+    }
+
+    /// Syncs of the first checkpoint of a database that was just opened.
+    fn first_syncs(&self) -> Result<u64> {
+        let db = self.context.open("first.ns", self.context.options())?;
+        let mut txn = db.begin_write()?;
+        txn.put(b"k", b"v")?;
+        txn.commit()?;
+        self.checkpoint_syncs(&db)
+    }
+
+    fn checkpoint_syncs(&self, db: &Db) -> Result<u64> {
+        let before = self.storage.calls();
+        db.checkpoint()?;
+        Ok(self.storage.calls().since(&before).file_syncs())
+    }
 }
 
 impl Bench for CommitSyncs {
@@ -93,31 +121,13 @@ impl Bench for CommitSyncs {
         }
         let share = self.rotations as f64 / self.next.max(1) as f64;
         report.metric("segment_changes_per_op", "1", Better::Lower, share);
-        // Nothing new: the first few may still write the free space of the one before, then it rests.
-        let mut idle = 0;
-        for _ in 0..4 {
-            let before = self.storage.calls();
-            self.db.checkpoint()?;
-            idle = self.storage.calls().since(&before).file_syncs();
-            if idle > SYNCS_PER_CHECKPOINT {
-                return Err(Error::wrong(format!("an idle checkpoint made {idle} syncs")));
-            }
-        }
+        let idle = self.idle_syncs()?;
         report.metric("syncs_per_idle_checkpoint", "1", Better::Lower, idle as f64);
-        // The first checkpoint after an open rewrites the chosen meta slot: one sync more.
-        let db = self.context.open("first.ns", self.context.options())?;
-        let mut txn = db.begin_write()?;
-        txn.put(b"k", b"v")?;
-        txn.commit()?;
-        let before = self.storage.calls();
-        db.checkpoint()?;
-        let first = self.storage.calls().since(&before).file_syncs();
+        let first = self.first_syncs()?;
         report.metric("syncs_of_first_checkpoint", "1", Better::Lower, first as f64);
-        if first > SYNCS_PER_CHECKPOINT + 1 {
-            return Err(Error::wrong(format!(
-                "the first checkpoint after an open made {first} syncs"
-            )));
-        }
+        expect("syncs of an idle checkpoint, of which the protocol demands", idle, 0)?;
+        let name = "syncs of the first checkpoint after an open, of which the protocol demands";
+        expect(name, first, SYNCS_OF_FIRST_CHECKPOINT)?;
         let (count, sum) = support::sum_of(&self.db)?;
         expect("rows committed", count, self.next)?;
         report.checksum = sum;

@@ -105,8 +105,11 @@ fn build(revision: &str) -> Result<PathBuf> {
     let here = Path::new(".");
     let tree_name = tree.display().to_string();
     if tree.exists() {
-        run("git", &["worktree", "remove", "--force", &tree_name], here)?;
+        // Not `worktree remove`: a restored cache brings the folder without git knowing of it.
+        std::fs::remove_dir_all(tree)
+            .wrap_err_with(|| format!("cannot remove {}", tree.display()))?;
     }
+    run("git", &["worktree", "prune"], here)?;
     run("git", &["worktree", "add", "--detach", &tree_name, revision], here)?;
     let arguments = [
         "build",

@@ -160,14 +160,18 @@ impl Peers {
             out.bytes(file.markdown().as_bytes())?;
             return Ok(());
         }
-        let mut speed = Table::new(table::TITLES).right(&[2, 3, 4, 5, 6]);
+        let mut speed = Table::new(table::SPEED_TITLES).right(&[2, 3, 4, 5, 6]);
         file.speed_rows().into_iter().for_each(|row| speed.row(row));
         speed.print(out)?;
         out.line("")?;
-        let mut metrics = Table::new(["workload", "measure", "engine", "figure"]).right(&[3]);
+        let mut metrics = Table::new(table::METRIC_TITLES).right(&[3]);
         file.metric_rows().into_iter().for_each(|row| metrics.row(row));
         metrics.print(out)?;
-        for lines in [file.lead_lines(), file.engine_lines()] {
+        out.line("")?;
+        let mut leads = Table::new(table::LEAD_TITLES).right(&[3, 4, 5, 6]);
+        file.lead_rows().into_iter().for_each(|row| leads.row(row));
+        leads.print(out)?;
+        for lines in [file.wrong_lines(), file.engine_lines()] {
             out.line("")?;
             lines.iter().try_for_each(|line| out.line(line))?;
         }

@@ -15,6 +15,9 @@ use std::path::PathBuf;
 /// Exit 1 when the gate said something wrong. Prints tries and right answers.
 #[derive(Args, Debug)]
 pub(super) struct Selftest {
+    /// Only trials whose name contains one of these
+    #[arg(value_name = "TRIAL")]
+    filters: Vec<String>,
     /// How often identical programs are judged by all counters
     #[arg(long, value_name = "N", default_value_t = 10)]
     counter_tries: u32,
@@ -40,12 +43,16 @@ impl Selftest {
         let request = SelftestRequest {
             program: this_program()?,
             out: self.out,
+            filters: self.filters,
             counter_tries: self.counter_tries,
             timing_tries: self.timing_tries,
             timing_filters: self.timing_filter,
         };
         let mut told_trial = |trial: &Trial| {
             note(format_args!("{}: {} of {} right", trial.name, trial.right, trial.tries));
+            if let Some(example) = &trial.example {
+                note(format_args!("  not right: {example}"));
+            }
         };
         let trials = selftest::run(&request, &control()?, &mut told_trial).map_err(told)?;
         if self.json {
