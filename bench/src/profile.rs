@@ -9,9 +9,10 @@ use crate::{
 };
 
 /// A size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
     /// Trimmed, in memory.
+    #[default]
     Ci,
     /// Full, on disk.
     DevNvme,

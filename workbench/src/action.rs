@@ -124,6 +124,7 @@ actions! {
     BenchBaseline S(Id::Bench), "bench.baseline", "baseline…", ["b"], "Take a folder of results to compare with; an empty name takes none.";
     BenchReplay S(Id::Bench), "bench.replay", "replay…", ["o"], "Show a stored events.jsonl; Left and Right step through it.";
     BenchObserver S(Id::Bench), "bench.observer", "cost of watching", ["w"], "Run it in pairs, watched and unseen, and show what watching costs.";
+    BenchSize S(Id::Bench), "bench.size", "trimmed or full size", ["s"], "Run at the trimmed sizes in memory, or at the full sizes on the disk of the temporary folder.";
     BenchFilter S(Id::Bench), "bench.filter", "filter…", ["/"], "Show only benchmarks whose names have these letters.";
 
     LabKeepAll S(Id::Lab), "lab.keep_all", "all survive", ["a"], "Everything on its way to the disk got there.";

@@ -1,9 +1,10 @@
 //! Writing workloads: loads, commits, deletions; and, after the loads, what they took: bytes written,
-//! file size before and after compaction.
+//! file size before and after compaction. Single durable commits are held against the bare device.
 
 use super::{
     Open, chosen,
     engine::{Deletes, Engine, Puts, missing},
+    raw::RawSyncs,
     workloads::{TXN_ROWS, load},
 };
 use crate::{
@@ -29,6 +30,9 @@ pub(super) enum Load {
 
 /// Most rows in a database that commits are measured on.
 const COMMIT_ROWS_MAX: u64 = 100_000;
+/// Syncs of the bare device after each batch of commits. So many whatever the batch: `syncs` takes the
+/// difference of two runs with as many batches.
+const RAW_SYNCS: u64 = 10;
 
 /// Transactions of one kind.
 pub(super) struct Writes {
@@ -42,6 +46,9 @@ pub(super) struct Writes {
     next: u64,
     filled: u64,
     written_at_start: Option<u64>,
+    /// The bare device, beside single durable commits.
+    raw: Option<RawSyncs>,
+    commit_p50_ns: u64,
 }
 
 impl Writes {
@@ -61,6 +68,8 @@ impl Writes {
         engine.settle()?;
         let order =
             if kind == Load::Deletes { permutation(records, context.seed) } else { Vec::new() };
+        let single = kind == Load::Commits { rows: 1, durable: true };
+        let raw = if single { Some(RawSyncs::new(context.scratch())?) } else { None };
         let written_at_start = machine::bytes_handed_to_writes();
         Ok(Box::new(Self {
             engine: Some(engine),
@@ -72,6 +81,8 @@ impl Writes {
             next: filled,
             filled,
             written_at_start,
+            raw,
+            commit_p50_ns: 0,
         }))
     }
 
@@ -134,8 +145,8 @@ impl Writes {
     }
 }
 
-impl Bench for Writes {
-    fn batch(&mut self, ops: u64, recorder: &mut Recorder) -> Result<()> {
+impl Writes {
+    fn transactions(&mut self, ops: u64, recorder: &mut Recorder) -> Result<()> {
         let (size, durable) = match self.load {
             Load::Commits { rows, durable } => (rows, durable),
             _ => (TXN_ROWS, false),
@@ -150,6 +161,21 @@ impl Bench for Writes {
             Ok(())
         })
     }
+}
+
+impl Bench for Writes {
+    fn warm_up(&mut self, ops: u64, recorder: &mut Recorder) -> Result<()> {
+        self.transactions(ops, recorder)
+    }
+
+    fn batch(&mut self, ops: u64, recorder: &mut Recorder) -> Result<()> {
+        self.transactions(ops, recorder)?;
+        if let Some(raw) = &mut self.raw {
+            raw.turn(RAW_SYNCS)?;
+            self.commit_p50_ns = recorder.latency()?.p50_ns;
+        }
+        Ok(())
+    }
 
     fn finish(&mut self, recorder: &mut Recorder) -> Result<()> {
         match self.load {
@@ -163,6 +189,10 @@ impl Bench for Writes {
         self.check_rows()?;
         if matches!(self.load, Load::Sequential | Load::Random) {
             self.report_space(report)?;
+        }
+        if let Some(raw) = &self.raw {
+            let over = self.commit_p50_ns as f64 / raw.p50_ns()?.max(1) as f64;
+            report.metric("p50_over_raw_sync", "1", Better::Lower, over);
         }
         report.checksum.add_number(self.next - self.filled);
         Ok(())

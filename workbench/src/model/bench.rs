@@ -19,7 +19,7 @@ pub use replay::{LoadEvents, Recording};
 pub use run::{REPEATS, RunBench, Told};
 
 use northstar_bench::plan::{Plan, Request};
-use northstar_bench::profile::Profile;
+pub use northstar_bench::profile::Profile;
 
 /// One benchmark of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -40,14 +40,11 @@ pub fn catalog() -> Vec<BenchEntry> {
         .collect()
 }
 
-/// The plan of one benchmark at the size of the `ci` profile. A filter finds parts of names, so what it
-/// found besides is left out.
-fn plan(id: &str, repeats: u32) -> Result<Plan, String> {
-    let request = Request {
-        filters: vec![id.to_owned()],
-        repeats: Some(repeats),
-        ..Request::new(Profile::Ci)
-    };
+/// The plan of one benchmark at the size of `profile`. A filter finds parts of names, so what it found
+/// besides is left out.
+fn plan(id: &str, profile: Profile, repeats: u32) -> Result<Plan, String> {
+    let request =
+        Request { filters: vec![id.to_owned()], repeats: Some(repeats), ..Request::new(profile) };
     let mut plan = Plan::new(&request).map_err(|error| error.to_string())?;
     plan.benches.retain(|bench| bench.identity.bench == id);
     Ok(plan)

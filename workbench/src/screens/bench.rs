@@ -12,7 +12,7 @@ use crate::action::Act;
 use crate::fuzzy;
 use crate::model::bench::{
     Axis, Baseline, BenchEntry, Live, LoadBaseline, LoadEvents, MeasureObserver, ObserverCost,
-    Outcome, PAIRS, Recording, RunBench, Told, catalog,
+    Outcome, PAIRS, Profile, Recording, RunBench, Told, catalog,
 };
 use crate::place::At;
 use crate::widgets::Painter;
@@ -27,8 +27,8 @@ const OBSERVER: &str = "observer";
 const BASELINE: &str = "baseline";
 const REPLAY: &str = "replay";
 const FILTER: &str = "filter";
-/// The baseline that a checkout of this repository has.
-const BASELINE_COMMITTED: &str = "bench/baselines/ci";
+/// Where a checkout of this repository has the baseline of each size.
+const BASELINES: &str = "bench/baselines";
 
 /// Which pane has the keys, and is shown where there is room for one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,8 @@ struct Going {
 #[derive(Debug, Default)]
 pub struct BenchScreen {
     entries: Vec<BenchEntry>,
+    /// The size that runs have.
+    profile: Profile,
     filter: String,
     /// Indices of the entries that pass the filter.
     found: Vec<usize>,
@@ -88,7 +90,7 @@ impl BenchScreen {
     /// Compares the selected benchmark with the baseline, before anything is run.
     fn check(&mut self) {
         self.axes = match (&self.baseline, self.selected()) {
-            (Some(baseline), Some(entry)) => baseline.check(entry.id),
+            (Some(baseline), Some(entry)) => baseline.check(entry.id, self.profile),
             _ => Vec::new(),
         };
     }
@@ -103,12 +105,13 @@ impl BenchScreen {
         (self.recording, self.outcome, self.error) = (None, None, None);
         self.scroll = 0;
         self.pane = Pane::Run;
+        let profile = self.profile;
         if slot == OBSERVER {
             self.cost = None;
-            return vec![Effect::Run(OBSERVER, Box::new(MeasureObserver { id, control }))];
+            return vec![Effect::Run(OBSERVER, Box::new(MeasureObserver { id, profile, control }))];
         }
         let baseline = self.baseline.clone();
-        vec![Effect::Run(RUN, Box::new(RunBench { id, control, baseline }))]
+        vec![Effect::Run(RUN, Box::new(RunBench { id, profile, control, baseline }))]
     }
 
     fn stop(&mut self) {
@@ -151,7 +154,8 @@ impl Component for BenchScreen {
         if self.selected().is_some() {
             works.extend([Act::BenchRun, Act::BenchObserver]);
         }
-        works.extend([Act::BenchBaseline, Act::BenchReplay, Act::BenchFilter, Act::NextPane]);
+        works.extend([Act::BenchSize, Act::BenchBaseline, Act::BenchReplay, Act::BenchFilter]);
+        works.push(Act::NextPane);
         works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         works
     }
@@ -170,8 +174,17 @@ impl Component for BenchScreen {
                 };
                 vec![Effect::Say(say.to_owned())]
             }
+            Act::BenchSize => {
+                self.profile = match self.profile {
+                    Profile::Ci => Profile::DevNvme,
+                    Profile::DevNvme => Profile::Ci,
+                };
+                self.check();
+                Vec::new()
+            }
             Act::BenchBaseline => {
-                Self::ask(BASELINE, "compare with the results in folder", BASELINE_COMMITTED)
+                let committed = format!("{BASELINES}/{}", self.profile.name());
+                Self::ask(BASELINE, "compare with the results in folder", &committed)
             }
             Act::BenchReplay => Self::ask(REPLAY, "replay events.jsonl, or its folder", ""),
             Act::BenchFilter => Self::ask(FILTER, "only benchmarks with the letters", &self.filter),
@@ -295,7 +308,9 @@ impl Component for BenchScreen {
 
     fn copy(&self, _: &Context) -> Option<(String, String)> {
         let id = self.selected()?.id;
-        let command = format!("northstar-headless bench run {id} --profile ci --out results");
+        let profile = self.profile.name();
+        let command =
+            format!("northstar-headless bench run {id} --profile {profile} --out results");
         Some(("the command that runs it".to_owned(), command))
     }
 
@@ -321,6 +336,7 @@ impl Component for BenchScreen {
         json!({
             "screen": "bench",
             "catalog": self.entries,
+            "profile": self.profile.name(),
             "bench": self.shown,
             "machine": self.live.machine,
             "repeats": self.live.repeats,
@@ -329,6 +345,7 @@ impl Component for BenchScreen {
             "outcome": self.outcome,
             "observer_cost": self.cost,
             "observer_cost_percent": self.cost.as_ref().and_then(ObserverCost::percent),
+            "observer_share_percent": self.cost.as_ref().and_then(ObserverCost::share_percent),
         })
     }
 }

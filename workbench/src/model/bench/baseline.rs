@@ -1,6 +1,6 @@
 //! A baseline to compare with, and what has to be equal for that to mean anything.
 
-use super::plan;
+use super::{Profile, plan};
 use crate::job::{Data, Desk, Job};
 use northstar_bench::gate::Side;
 use northstar_bench::machine::Machine;
@@ -47,8 +47,8 @@ impl Baseline {
 
     /// What a run of `id` here and now has in common with the baseline, before it is run. Empty when
     /// the baseline has no such benchmark.
-    pub fn check(&self, id: &str) -> Vec<Axis> {
-        let Ok(plan) = plan(id, 1) else { return Vec::new() };
+    pub fn check(&self, id: &str, profile: Profile) -> Vec<Axis> {
+        let Ok(plan) = plan(id, profile, 1) else { return Vec::new() };
         let pair = plan.benches.iter().find_map(|bench| {
             self.side.summaries.get(&bench.folder).map(|base| (base, &bench.identity))
         });

@@ -1,31 +1,38 @@
 //! What watching costs: the same benchmark in pairs, once watched by the screen and once unseen.
 //!
 //! Each half of a pair is a process of its own and they alternate in order, so that a slow minute of the
-//! machine hits both. The cost is the median over the pairs of how much faster the unseen half was, with
-//! the interval that the order statistics give.
+//! machine hits both. Two answers. How much faster the unseen half was: the median over the pairs, with the
+//! interval that the order statistics give, which on a shared machine is wider than the cost. And what this
+//! program took of one processor while it watched, more than it takes unseen: no noise of the benchmark is
+//! in that, and a benchmark of one thread cannot lose more, even if both shared one processor all the time.
 
 use super::run::scratch;
-use super::{Told, plan};
+use super::{Profile, Told, plan};
 use crate::job::{Data, Desk, Job};
 use northstar_bench::events::{Event, What};
+use northstar_bench::machine;
 use northstar_bench::result::Observer;
 use northstar_bench::runner::{Control, Settings, run};
 use northstar_bench::stats;
 use serde::Serialize;
 use std::path::Path;
+use std::time::Instant;
 
 /// Pairs measured: the fewest that give the median an interval of 95 %, and one to spare.
 pub const PAIRS: usize = 9;
 /// Confidence of the interval.
 const CONFIDENCE: f64 = 0.95;
 
-/// Rates of the pairs so far.
+/// The pairs so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObserverCost {
     /// The benchmark.
     pub bench: String,
     /// Operations a second: watched, unseen.
     pub pairs: Vec<(f64, f64)>,
+    /// What this program took of one processor meanwhile, in percent: watched, unseen. Empty where the
+    /// system does not tell.
+    pub shares: Vec<(f64, f64)>,
 }
 
 impl ObserverCost {
@@ -44,6 +51,12 @@ impl ObserverCost {
         stats::median_interval(&self.percents(), CONFIDENCE)
     }
 
+    /// What watching took of one processor, in percent: the most it can cost.
+    pub fn share_percent(&self) -> Option<f64> {
+        let taken = |(watched, unseen): &(f64, f64)| (watched - unseen).max(0.0);
+        stats::median(&self.shares.iter().map(taken).collect::<Vec<_>>())
+    }
+
     /// Medians of the rates: watched, unseen.
     pub fn medians(&self) -> Option<(f64, f64)> {
         let (watched, unseen): (Vec<f64>, Vec<f64>) = self.pairs.iter().copied().unzip();
@@ -56,6 +69,8 @@ impl ObserverCost {
 pub struct MeasureObserver {
     /// With which benchmark.
     pub id: &'static str,
+    /// At which size.
+    pub profile: Profile,
     /// Stops it.
     pub control: Control,
 }
@@ -71,15 +86,17 @@ impl Job for MeasureObserver {
 
     fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
         let folder = scratch()?;
-        let mut cost = ObserverCost { bench: self.id.to_owned(), pairs: Vec::new() };
+        let mut cost = ObserverCost { bench: self.id.to_owned(), ..ObserverCost::default() };
         for number in 0..PAIRS {
-            let mut rates = [0.0; 2];
+            let mut halves = [Half::default(); 2];
             let order = if number % 2 == 0 { [true, false] } else { [false, true] };
             for watched in order {
                 let out = folder.path().join(format!("{number}-{watched}"));
-                rates[usize::from(!watched)] = self.once(&out, watched, desk)?;
+                halves[usize::from(!watched)] = self.once(&out, watched, desk)?;
             }
-            cost.pairs.push((rates[0], rates[1]));
+            let [watched, unseen] = halves;
+            cost.pairs.push((watched.ops_per_second, unseen.ops_per_second));
+            cost.shares.extend(watched.share_percent.zip(unseen.share_percent));
             desk.part(Box::new(cost.clone()));
             if !desk.progress(number as u64 + 1, PAIRS as u64) {
                 return Err("stopped".to_owned());
@@ -89,10 +106,18 @@ impl Job for MeasureObserver {
     }
 }
 
+/// Half a pair.
+#[derive(Clone, Copy, Default)]
+struct Half {
+    ops_per_second: f64,
+    share_percent: Option<f64>,
+}
+
 impl MeasureObserver {
-    /// One process; its operations a second.
-    fn once(&self, out: &Path, watched: bool, desk: &mut Desk<'_>) -> Result<f64, String> {
-        let plan = plan(self.id, 1)?;
+    /// One process, of the benchmark's first parameters.
+    fn once(&self, out: &Path, watched: bool, desk: &mut Desk<'_>) -> Result<Half, String> {
+        let mut plan = plan(self.id, self.profile, 1)?;
+        plan.benches.truncate(1);
         let mut settings = Settings::new(out).map_err(|error| error.to_string())?;
         if watched {
             settings.observer = Observer::Tui;
@@ -112,11 +137,16 @@ impl MeasureObserver {
                 self.control.cancel();
             }
         };
+        let (start, cpu) = (Instant::now(), machine::process_cpu_ns());
         run(&plan, &settings, &self.control, &mut watch).map_err(|error| error.to_string())?;
+        let share_percent = machine::process_cpu_ns().zip(cpu).map(|(now, then)| {
+            (now - then) as f64 / start.elapsed().as_nanos().max(1) as f64 * 100.0
+        });
         if self.control.is_cancelled() {
             return Err("stopped".to_owned());
         }
-        rate.ok_or_else(|| format!("{} gave no result", self.id))
+        let ops_per_second = rate.ok_or_else(|| format!("{} gave no result", self.id))?;
+        Ok(Half { ops_per_second, share_percent })
     }
 }
 
@@ -127,11 +157,15 @@ mod tests {
     #[test]
     fn the_cost_is_the_median_of_the_pairs() {
         let pairs = vec![(99.0, 100.0), (100.0, 100.0), (50.0, 100.0)];
-        let cost = ObserverCost { bench: "a/b".into(), pairs };
+        let shares = vec![(1.5, 0.5), (0.9, 0.7), (0.5, 0.6)];
+        let cost = ObserverCost { bench: "a/b".into(), pairs, shares };
         let percent = cost.percent().expect("three pairs");
         assert!((percent - 1.0).abs() < 1e-9, "{percent}");
         assert_eq!(cost.interval(), None, "three pairs have no interval of 95 %");
         assert_eq!(cost.medians(), Some((99.0, 100.0)));
+        let share = cost.share_percent().expect("three pairs");
+        assert!((share - 0.2).abs() < 1e-9, "{share}");
+        assert_eq!(ObserverCost::default().share_percent(), None, "where the system does not tell");
         assert_eq!(ObserverCost::default().percent(), None);
         assert!(stats::order_interval(PAIRS, CONFIDENCE).is_some(), "enough pairs");
     }

@@ -1,6 +1,6 @@
 //! A run of one benchmark: the runner starts a process a repeat, its events are passed on as they come.
 
-use super::{Baseline, Outcome, plan};
+use super::{Baseline, Outcome, Profile, plan};
 use crate::job::{Data, Desk, Job};
 use northstar_bench::events::Event;
 use northstar_bench::gate::Side;
@@ -19,11 +19,13 @@ pub enum Told {
     Ended(Box<Outcome>),
 }
 
-/// Runs one benchmark at the size of the `ci` profile.
+/// Runs one benchmark.
 #[derive(Debug)]
 pub struct RunBench {
     /// Its id.
     pub id: &'static str,
+    /// Its size.
+    pub profile: Profile,
     /// Stops and holds it.
     pub control: Control,
     /// What it is compared with afterwards.
@@ -42,7 +44,7 @@ impl Job for RunBench {
     fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
         let folder = scratch()?;
         let out = folder.path().join("results");
-        let plan = plan(self.id, REPEATS)?;
+        let plan = plan(self.id, self.profile, REPEATS)?;
         let mut settings = Settings::new(&out).map_err(|error| error.to_string())?;
         settings.observer = Observer::Tui;
         let stop = self.control.clone();

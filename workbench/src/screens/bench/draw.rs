@@ -51,6 +51,8 @@ impl BenchScreen {
         let (width, height) = (painter.width(), painter.height());
         let count = text::plural(self.found.len() as u64, "benchmark");
         let x = painter.put(1, 0, &count, Role::Title);
+        let size = if self.profile.trimmed() { "trimmed" } else { "full size" };
+        let x = painter.put(x + 2, 0, size, Role::Dim);
         if !self.filter.is_empty() {
             painter.put(x + 2, 0, &format!("with {}", self.filter), Role::Accent);
         }
@@ -299,19 +301,25 @@ impl BenchScreen {
             return Vec::new();
         };
         let done = cost.pairs.len();
-        let role = match percent {
+        let share = cost.share_percent();
+        // The share is the most that watching can cost; without it the pairs have to tell.
+        let role = match share.unwrap_or(percent) {
             _ if done < PAIRS => Role::Accent,
-            percent if percent <= OBSERVER_PERCENT_MAX => Role::Good,
+            most if most <= OBSERVER_PERCENT_MAX => Role::Good,
             _ => Role::Warn,
         };
         let range = cost.interval().map(|(low, high)| format!(" [{low:+.2}, {high:+.2}]"));
-        let head = format!("cost of watching: {percent:+.2} %{}", range.unwrap_or_default());
+        let share = match share {
+            Some(share) => format!("cost of watching: {share:.2} % of a processor at most; "),
+            None => "cost of watching: ".to_owned(),
+        };
+        let head = format!("{share}in pairs {percent:+.2} %{}", range.unwrap_or_default());
         let rest = format!(
             "  {done} of {PAIRS} pairs; watched {}, unseen {}",
             rate(watched),
             rate(unseen)
         );
-        vec![vec![(role, head), (Role::Dim, rest)]]
+        vec![line(role, head), line(Role::Dim, rest)]
     }
 }
 
