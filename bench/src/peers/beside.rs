@@ -33,6 +33,7 @@ pub(super) struct Beside {
     beside_ns: u64,
     beside_p99_ns: u64,
     written: u64,
+    written_in_warm_up: u64,
 }
 
 impl Beside {
@@ -52,6 +53,7 @@ impl Beside {
             beside_ns: 0,
             beside_p99_ns: 0,
             written: 0,
+            written_in_warm_up: 0,
         }))
     }
 }
@@ -83,19 +85,21 @@ fn fresh() -> Recorder {
     Recorder::discarding(SAMPLE_EVERY, CostFault::default())
 }
 
-/// Puts one row after the other, each durable, until told to stop; how many.
+/// Puts one row after the other, each durable and each time another value, until told to stop; how many.
 fn write_until(
     engine: &dyn Engine,
     rows: &mut Rows,
     records: u64,
+    first_round: u64,
     stop: &AtomicBool,
 ) -> Result<u64> {
     let mut random = SplitMix::new(99);
     let mut written = 0;
     while !stop.load(Relaxed) {
         let number = random.below(records);
-        engine.commit(&mut Puts::new(rows, number..number + 1), true)?;
         written += 1;
+        engine
+            .commit(&mut Puts::new(rows, number..number + 1).again(first_round + written), true)?;
     }
     Ok(written)
 }
@@ -103,14 +107,18 @@ fn write_until(
 impl Bench for Beside {
     fn batch(&mut self, ops: u64, recorder: &mut Recorder) -> Result<()> {
         if recorder.ops() == 0 {
+            // What the warm-up did does not count; its rounds are used up.
             self.alone = fresh();
+            self.written_in_warm_up = self.written;
         }
         let Self { engine, rows, records, random, alone, written, .. } = self;
         let (engine, records) = (engine.as_ref(), *records);
         alone.timed(ops, |lane| get_rows(engine, (rows, records), random, ops, lane))?;
         let (stop, mut writers_rows) = (AtomicBool::new(false), rows.clone());
+        let before = *written;
+        let write = || write_until(engine, &mut writers_rows, records, before, &stop);
         *written += std::thread::scope(|scope| {
-            let writer = scope.spawn(|| write_until(engine, &mut writers_rows, records, &stop));
+            let writer = scope.spawn(write);
             let timed =
                 recorder.timed(ops, |lane| get_rows(engine, (rows, records), random, ops, lane));
             stop.store(true, Relaxed);
@@ -123,14 +131,15 @@ impl Bench for Beside {
     }
 
     fn verify(&mut self, report: &mut Verification) -> Result<()> {
-        if self.written == 0 {
+        let written = self.written - self.written_in_warm_up;
+        if written == 0 {
             return Err(Error::wrong("the writer never came to commit"));
         }
         let (alone_ns, alone) = (self.alone.elapsed_ns().max(1) as f64, self.alone.latency()?);
         let (rate, p99) = (alone_ns / self.beside_ns.max(1) as f64, alone.p99_ns.max(1) as f64);
         report.metric("reader_rate_kept", "1", Better::Higher, rate);
         report.metric("reader_p99_over_alone", "1", Better::Lower, self.beside_p99_ns as f64 / p99);
-        let commits = self.written as f64 / (self.beside_ns.max(1) as f64 / 1e9);
+        let commits = written as f64 / (self.beside_ns.max(1) as f64 / 1e9);
         report.metric("commits_beside_per_second", "1/s", Better::Higher, commits);
         report.checksum.add_number(self.records);
         Ok(())

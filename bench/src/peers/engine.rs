@@ -116,12 +116,19 @@ pub(super) struct Puts<'a> {
     pub(super) next: u64,
     pub(super) end: u64,
     pub(super) key: Key,
+    pub(super) round: u64,
 }
 
 impl<'a> Puts<'a> {
     pub(super) fn new(rows: &'a mut Rows, numbers: std::ops::Range<u64>) -> Self {
         let key = rows.key(numbers.start);
-        Self { rows, next: numbers.start, end: numbers.end, key }
+        Self { rows, next: numbers.start, end: numbers.end, key, round: 0 }
+    }
+
+    /// The same with other values, different in each round: SQLite takes a row that stays as it is for no
+    /// change, and commits it without a sync.
+    pub(super) fn again(self, round: u64) -> Self {
+        Self { round, ..self }
     }
 }
 
@@ -131,7 +138,7 @@ impl Changes for Puts<'_> {
             return None;
         }
         self.key = self.rows.key(self.next);
-        let value = self.rows.value(self.next, 0);
+        let value = self.rows.value(self.next, self.round);
         self.next += 1;
         Some(Change::Put(self.key.as_ref(), value))
     }

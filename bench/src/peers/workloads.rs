@@ -165,6 +165,7 @@ pub const ENTRIES: &[Entry] = &[
         )
     },
     Entry {
+        version: 3,
         sample_every: 8,
         granule: |_| 50_000,
         ..entry(
