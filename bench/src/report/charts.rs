@@ -95,7 +95,7 @@ pub fn throughput(curves: &[Vec<(f64, f64)>]) -> String {
     let (x, y) = (Axis::linear_across(last), Axis::linear_up(high * 1.08));
     let mut body = frame(
         "Throughput over time, a line a repeat",
-        &Legend { axis: &x, title: "timed seconds", words: &seconds_words(last) },
+        &Legend { axis: &x, title: "time measured", words: &seconds_words(last) },
         &Legend { axis: &y, title: "operations a second", words: &short_count },
     );
     for (at, curve) in curves.iter().enumerate() {

@@ -19,7 +19,8 @@ use std::path::PathBuf;
 /// Run a profile and store it as the baseline that `bench gate` judges by
 ///
 /// The profile ci keeps counters only, which are the same on every machine of one kind; dev_nvme keeps
-/// timings too, valid on this machine alone.
+/// timings too, valid on this machine alone. A long run can be made in pieces, with `bench run --resume`, and
+/// taken with --from.
 #[derive(Args, Debug)]
 pub(super) struct CaptureBaseline {
     /// Which profile
@@ -69,7 +70,7 @@ impl CaptureBaseline {
                 own.clone()
             }
         };
-        let count = baseline::capture(&folder, &target, keep_timings).map_err(told)?;
+        let count = baseline::capture(&folder, &target, profile, keep_timings).map_err(told)?;
         if self.from.is_none() {
             // Only a temporary copy is lost if this fails.
             std::fs::remove_dir_all(&own).unwrap_or_default();

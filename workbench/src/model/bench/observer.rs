@@ -51,10 +51,18 @@ impl ObserverCost {
         stats::median_interval(&self.percents(), CONFIDENCE)
     }
 
+    fn shares_taken(&self) -> Vec<f64> {
+        self.shares.iter().map(|(watched, unseen)| watched - unseen).collect()
+    }
+
     /// What watching took of one processor, in percent: the most it can cost.
     pub fn share_percent(&self) -> Option<f64> {
-        let taken = |(watched, unseen): &(f64, f64)| (watched - unseen).max(0.0);
-        stats::median(&self.shares.iter().map(taken).collect::<Vec<_>>())
+        stats::median(&self.shares_taken())
+    }
+
+    /// The interval of it, once there are pairs enough.
+    pub fn share_interval(&self) -> Option<(f64, f64)> {
+        stats::median_interval(&self.shares_taken(), CONFIDENCE)
     }
 
     /// Medians of the rates: watched, unseen.

@@ -308,12 +308,15 @@ impl BenchScreen {
             most if most <= OBSERVER_PERCENT_MAX => Role::Good,
             _ => Role::Warn,
         };
-        let range = cost.interval().map(|(low, high)| format!(" [{low:+.2}, {high:+.2}]"));
-        let share = match share {
-            Some(share) => format!("cost of watching: {share:.2} % of a processor at most; "),
-            None => "cost of watching: ".to_owned(),
+        let in_words = |value: f64, range: Option<(f64, f64)>| {
+            let range = range.map(|(low, high)| format!(" [{low:+.2}, {high:+.2}]"));
+            format!("{value:+.2} %{}", range.unwrap_or_default())
         };
-        let head = format!("{share}in pairs {percent:+.2} %{}", range.unwrap_or_default());
+        let share = share.map_or_else(String::new, |share| {
+            format!("{} of a processor at most; ", in_words(share, cost.share_interval()))
+        });
+        let head =
+            format!("cost of watching: {share}{} in pairs", in_words(percent, cost.interval()));
         let rest = format!(
             "  {done} of {PAIRS} pairs; watched {}, unseen {}",
             rate(watched),
