@@ -59,6 +59,8 @@ fn a_run_its_gate_and_its_reports() {
         (&["run", "--suite", "pagre"], 2, "", "no suite is called"),
         (&["run", "--repeats", "0"], 2, "", "repeats must be 1 to"),
         (&["run", "delete_10pct", "--out", "a"], 2, "", "--resume"),
+        (&["selftest", "no such trial", "--out", "trials"], 2, "", "leave no trial"),
+        (&["capture-baseline", "--profile", "dev_nvme", "--from", "a"], 2, "", "of profile ci"),
     ];
     for (arguments, code, stdout, stderr) in cases {
         let run = bench(&folder, arguments);
