@@ -4,7 +4,7 @@ use super::{anchor, escape, is_bad};
 use crate::{
     recorder::{bars, decode_histogram, histogram::Histogram},
     report::{Row, charts, count_words, ns_words, outcome_name, variation_words},
-    result::RepeatFile,
+    result::{RepeatFile, Slice},
 };
 
 /// The card of `row`.
@@ -73,14 +73,37 @@ fn curve(histogram: &Histogram) -> Vec<(f64, f64)> {
     shares.filter(known).map(|share| (share, histogram.value_at_quantile(share) as f64)).collect()
 }
 
-/// Operations a second at the end of each slice.
+/// Operations a second at the end of each slice. A slice without operations is the sync that closes a
+/// load: it belongs to the slice before, and is no stall.
 fn rates(repeat: &RepeatFile) -> Vec<(f64, f64)> {
-    let mut last = 0;
-    let slices = repeat.measured.series.iter();
-    let rate = |slice: &crate::result::Slice| {
-        let seconds = slice.at_ns.saturating_sub(last) as f64 / 1e9;
-        last = slice.at_ns;
+    let mut slices: Vec<Slice> = Vec::with_capacity(repeat.measured.series.len());
+    for slice in &repeat.measured.series {
+        match slices.last_mut().filter(|_| slice.ops == 0) {
+            Some(last) => last.at_ns = slice.at_ns,
+            None => slices.push(*slice),
+        }
+    }
+    let starts = std::iter::once(0).chain(slices.iter().map(|slice| slice.at_ns));
+    let rate = |(start, slice): (u64, &Slice)| {
+        let seconds = slice.at_ns.saturating_sub(start) as f64 / 1e9;
         (slice.at_ns as f64 / 1e9, if seconds > 0.0 { slice.ops as f64 / seconds } else { 0.0 })
     };
-    slices.map(rate).collect()
+    starts.zip(&slices).map(rate).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::store::tests::repeat_file;
+
+    #[test]
+    fn the_sync_that_closes_a_load_is_no_stall() {
+        let mut repeat = repeat_file(0);
+        let slice = |at_ns, ops| Slice { at_ns, ops };
+        repeat.measured.series =
+            vec![slice(1_000_000_000, 100), slice(2_000_000_000, 100), slice(4_000_000_000, 0)];
+        assert_eq!(rates(&repeat), [(1.0, 100.0), (4.0, 100.0 / 3.0)]);
+        repeat.measured.series = vec![slice(1_000_000_000, 0)];
+        assert_eq!(rates(&repeat), [(1.0, 0.0)], "nothing before it");
+    }
 }
