@@ -4,6 +4,7 @@
 use crate::support::{Folder, Run};
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::Command,
 };
 
@@ -120,6 +121,50 @@ fn a_broken_file_is_refused_by_every_command_that_reads_it() {
         assert!(run.stderr.contains("chekcsum"), "the place is named: {}", run.stderr);
     }
     assert!(!folder.path("base").exists(), "nothing was captured");
+}
+
+/// The documents of `--json` have the fields that the specification lists, all of them and no others.
+#[test]
+fn json_documents_have_the_specified_fields() {
+    let folder = Folder::new();
+    run_into(&folder, "base", &[]).ok();
+    run_into(&folder, "costly", &["--inject", "extra_sync_every=1"]).ok();
+    let trial = ["selftest", "a sync left out", "--out", "trials", "--json"];
+    // (arguments, where in the document, its fields)
+    let cases: &[(&[&str], &str, &str)] = &[
+        (
+            &["--list", "--json"],
+            "/5",
+            "class critical id ops_ci ops_dev_nvme parameters suite unit version why",
+        ),
+        (&["--list", "--json"], "/5/parameters/0", "name unit values_ci values_dev_nvme"),
+        (&["compare", "base", "costly", "--json"], "", "benches missing new"),
+        (&["compare", "base", "costly", "--json"], "/benches/0", "bench folder metrics"),
+        (
+            &["compare", "base", "costly", "--json"],
+            "/benches/0/metrics/0",
+            "baseline candidate change_percent metric unit",
+        ),
+        (&["gate", "base", "costly", "--json"], "", "findings warnings"),
+        (
+            &["gate", "base", "costly", "--json"],
+            "/findings/0",
+            "baseline bench candidate critical folder max_percent metric reason tier verdict worse_percent",
+        ),
+        (&trial, "/0", "name open right tries"),
+    ];
+    let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/bench_results_v0.md");
+    let spec = std::fs::read_to_string(spec).expect("the specification");
+    for (arguments, place, fields) in cases {
+        let document = json(bench(&folder, arguments));
+        let object = document.pointer(place).and_then(serde_json::Value::as_object);
+        let object = object.unwrap_or_else(|| panic!("{arguments:?} {place}: an object"));
+        let found: Vec<&str> = object.keys().map(String::as_str).collect();
+        assert_eq!(found.join(" "), *fields, "{arguments:?} {place}");
+        for field in found {
+            assert!(spec.contains(&format!("`{field}`")), "{field} is not in the specification");
+        }
+    }
 }
 
 #[cfg(unix)]
