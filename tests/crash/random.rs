@@ -33,7 +33,7 @@ const CHOSEN: &[(&str, &str)] = &[
     ("compact between commits", "0R5-ffkrkCpkCe"),
     ("checkpoints in the middle of long transactions", "0R5t-pKeKAKp"),
     ("commits between the steps of checkpoints", "2R5-fimkfii"),
-    ("commits between the steps of checkpoints that trim and cut", "0R5t-firriPik"),
+    ("commits between the steps of checkpoints that trim and cut", "0R5t-firiPk"),
     ("aborts and empty commits", "2B4-apzaapkza"),
     ("backups between commits", "2R5-pBkPeBx"),
     ("deep trees, many segments", "2R5t-fpkmrkfdq"),

@@ -102,28 +102,32 @@ impl<'a> Builder<'a> {
         name: &dyn Fn(&Range<usize>) -> (&'static str, &'static str),
     ) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        let mut at = 0;
-        while at < self.bytes.len() {
-            if self.is_claimed(at) {
-                at = at.saturating_add(1);
-                continue;
-            }
-            let start = at;
-            at = at.saturating_add(1);
-            while at < self.bytes.len() && !self.is_claimed(at) && !edges.contains(&at) {
-                at = at.saturating_add(1);
-            }
-            let range = start..at;
+        let mut start = self.next_where(0, false);
+        while start < self.bytes.len() {
+            let edge = edges.iter().copied().filter(|&edge| edge > start).min();
+            let end = self.next_where(start, true).min(edge.unwrap_or(usize::MAX));
+            let range = start..end;
             let (name, meaning) = name(&range);
             let zero =
                 self.bytes.get(range.clone()).is_some_and(|bytes| bytes.iter().all(|&b| b == 0));
             gaps.push(Gap { name, range, zero, meaning });
+            start = self.next_where(end, false);
         }
         gaps
     }
 
-    fn is_claimed(&self, at: usize) -> bool {
-        self.claimed.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    /// The first offset from `from` on that is claimed, or is not; the end when there is none.
+    fn next_where(&self, from: usize, claimed: bool) -> usize {
+        let mut asked = u64::MAX << (from % 64);
+        for (index, &word) in self.claimed.iter().enumerate().skip(from / 64) {
+            let found = if claimed { word } else { !word } & asked;
+            if found != 0 {
+                let at = index.saturating_mul(64).saturating_add(found.trailing_zeros() as usize);
+                return at.min(self.bytes.len());
+            }
+            asked = u64::MAX;
+        }
+        self.bytes.len()
     }
 }
 
