@@ -49,7 +49,10 @@ fn steps_at_their_edges() {
     let flat = |count: usize, value: f64| vec![value; count];
     let mut split = flat(20, 0.0);
     split.extend(flat(20, 0.2));
+    let mut noisy = flat(6, 0.0);
+    noisy.extend(flat(4, 0.4));
     let cases = [
+        ("ten noisy rounds ask for more", noisy, Step::More),
         ("nine rounds say nothing", flat(9, 0.0), Step::More),
         ("ten quiet rounds pass", flat(10, 0.0), Step::Pass),
         ("ten suspicious rounds ask for more", flat(10, 0.1), Step::More),
