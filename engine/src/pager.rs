@@ -296,6 +296,12 @@ impl Pager {
         }
     }
 
+    /// Takes pages out of memory that are written and that nobody looks at: only states that are not
+    /// open need them. Their frames go to the next pages, which beats memory never touched before.
+    pub(crate) fn drop_clean(&self, runs: impl Iterator<Item = Run>) {
+        self.pool.drop_clean(runs.flat_map(Run::pages));
+    }
+
     /// Bytes of pages not yet written, uncommitted ones included.
     pub fn dirty_bytes(&self) -> u64 {
         self.pool.unclean() * PAGE_BYTES as u64

@@ -212,22 +212,45 @@ impl Pool {
             let frame = spare.hand;
             let page = PageId::new(self.meta(frame).page.load(Ordering::Relaxed));
             let word = self.table.load(page);
-            if word.state() != Some(State::Clean) || word.frame() != frame || self.pins(frame) > 0 {
+            if word.frame() != frame {
                 continue;
             }
-            if word.is_referenced() {
+            if word.state() == Some(State::Clean) && word.is_referenced() {
                 self.table.replace(page, word, word.unreferenced());
-            } else if self.table.replace(page, word, Word::ABSENT) {
-                spare.limbo.push_back((0, frame));
-                if spare.limbo.len() - start >= EVICTION_BATCH {
-                    break;
-                }
+            } else if self.put_out(spare, page, word) && spare.limbo.len() - start >= EVICTION_BATCH
+            {
+                break;
             }
         }
         let evicted = spare.limbo.len() - start;
         self.tag_limbo(spare, start);
         self.evictions.fetch_add(evicted as u64, Ordering::Relaxed);
         evicted > 0
+    }
+
+    /// Takes `page`, seen as `word`, out of memory if it is clean and not pinned; whether it did. The
+    /// caller tags the frame.
+    fn put_out(&self, spare: &mut Spare, page: PageId, word: Word) -> bool {
+        let frame = word.frame();
+        let out = word.state() == Some(State::Clean)
+            && self.pins(frame) == 0
+            && self.table.replace(page, word, Word::ABSENT);
+        if out {
+            spare.limbo.push_back((0, frame));
+        }
+        out
+    }
+
+    /// Takes those of `pages` out of memory that are clean and not pinned.
+    pub(super) fn drop_clean(&self, pages: impl Iterator<Item = PageId>) {
+        let mut spare = self.spare();
+        let start = spare.limbo.len();
+        for page in pages {
+            self.put_out(&mut spare, page, self.table.load(page));
+        }
+        if spare.limbo.len() > start {
+            self.tag_limbo(&mut spare, start);
+        }
     }
 
     /// Takes `page` out of memory, whatever its state: it was released or given up.

@@ -20,6 +20,7 @@ use crate::sabotage::{self, Switch};
 use crate::txn::core::Core;
 use crate::txn::event::Event;
 use crate::txn::pipeline::{Chained, Pipeline};
+use crate::txn::reclaim::{Reclaimed, Run};
 use crate::txn::snapshot::Durability;
 
 impl Core {
@@ -32,14 +33,16 @@ impl Core {
         self.registry.pins(&mut pins);
         let visible = pipeline.visible.txn_id;
         let gone = std::mem::take(&mut pipeline.gone);
-        let free = pipeline.retired.reclaim(visible, &pipeline.kept, &pins, &gone);
+        let Reclaimed { free, cold } =
+            pipeline.retired.reclaim(visible, &pipeline.kept, &pins, &gone);
         pipeline.pins = pins;
+        let pages = |run: &Run| pager::Run { page: run.page, count: run.count };
+        self.pager.drop_clean(cold.iter().map(pages));
         if free.is_empty() {
             return;
         }
+        self.pager.release_all(free.iter().map(pages));
         let pages = free.iter().map(|run| u64::from(run.count)).sum();
-        self.pager
-            .release_all(free.iter().map(|run| pager::Run { page: run.page, count: run.count }));
         let retired = pipeline.retired.page_count();
         self.observe(|| Event::Reclaimed { pages, retired });
     }

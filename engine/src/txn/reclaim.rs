@@ -127,6 +127,15 @@ impl KeptRoots {
     }
 }
 
+/// What [`RetiredPages::reclaim`] found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reclaimed {
+    /// No state needs these any more.
+    pub(crate) free: Vec<Run>,
+    /// Kept states need these, and nobody has one of those open.
+    pub(crate) cold: Vec<Run>,
+}
+
 /// Pages that are used by older states only.
 #[derive(Debug, Default)]
 pub(crate) struct RetiredPages {
@@ -151,15 +160,16 @@ impl RetiredPages {
     }
 
     /// Takes out what became free: no root in `kept`, no reader of `pins` (sorted), and no state
-    /// from `visible` on needs it. `gone` are the roots that were let go since the last call.
+    /// from `visible` on needs it. `gone` are the roots that were let go since the last call. What
+    /// stays for kept roots alone is named too: nobody has a state open that needs it in memory.
     pub(crate) fn reclaim(
         &mut self,
         visible: TxnId,
         kept: &KeptRoots,
         pins: &[TxnId],
         gone: &[TxnId],
-    ) -> Vec<Run> {
-        let mut free = Vec::new();
+    ) -> Reclaimed {
+        let mut reclaimed = Reclaimed::default();
         let unblocked = gone.iter().filter(|&&state| !kept.is_kept(state));
         let mut again: Vec<Run> =
             unblocked.filter_map(|state| self.kept.remove(state)).flatten().collect();
@@ -179,20 +189,22 @@ impl RetiredPages {
                     newest_before(pins, run.retired),
                 )),
             };
-            if let Some(state) = by_kept.filter(|&state| run.birth <= state)
-                && !sabotage::on(Switch::ReuseEarly)
-            {
+            let needs = |state: &TxnId| run.birth <= *state;
+            let by_pin = by_pin.filter(needs).filter(|_| !sabotage::on(Switch::ForgetReaders));
+            let by_kept = by_kept.filter(needs).filter(|_| !sabotage::on(Switch::ReuseEarly));
+            if let Some(state) = by_kept {
                 self.kept.entry(state).or_default().push(run);
-            } else if let Some(state) = by_pin.filter(|&state| run.birth <= state)
-                && !sabotage::on(Switch::ForgetReaders)
-            {
+                if by_pin.is_none() {
+                    reclaimed.cold.push(run);
+                }
+            } else if let Some(state) = by_pin {
                 self.read.entry(state).or_default().push(run);
             } else {
                 self.pages -= u64::from(run.count);
-                free.push(run);
+                reclaimed.free.push(run);
             }
         }
-        free
+        reclaimed
     }
 
     /// Every run that was retired at or before `latest`: the retired rows of that state's meta.

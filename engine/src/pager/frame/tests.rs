@@ -91,6 +91,25 @@ fn a_dirty_page_stays_until_it_is_written() {
 }
 
 #[test]
+fn only_clean_pages_that_nobody_looks_at_are_dropped() {
+    let pool = Pool::new(8, 0);
+    let mut owner = pool.new_owner();
+    pool.acquire(Need::Budget).unwrap().privatise(&mut owner, page(2), BIRTH);
+    pool.acquire(Need::Budget).unwrap().privatise(&mut owner, page(3), BIRTH);
+    assert!(pool.open(&mut owner, page(3), State::Dirty));
+    let pinned = load(&pool, 4, 4).unwrap();
+    drop(load(&pool, 5, 5).unwrap());
+    let frame = pool.enter().pin(page(5)).unwrap().frame;
+    pool.drop_clean((2..7).map(page));
+    assert!(pool.is_private(&owner, page(2)));
+    assert!(pool.enter().page(page(3)).is_some() && pool.enter().page(page(4)).is_some());
+    assert!(pool.enter().page(page(5)).is_none());
+    assert!(pinned.bytes().iter().all(|byte| *byte == 4));
+    assert_eq!((pool.resident(), pool.unclean()), (3, 2));
+    assert_eq!(pool.acquire(Need::Budget).unwrap().frame, frame, "it goes to the next page");
+}
+
+#[test]
 fn a_page_released_while_it_is_written_does_not_come_back() {
     let pool = Pool::new(2, 0);
     let mut owner = pool.new_owner();
