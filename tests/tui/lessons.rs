@@ -4,8 +4,9 @@
 //! does not work, or goes on before anything was done, cannot pass. Scratch databases and their
 //! engines are the real ones.
 
+mod shared;
+
 use northstar_workbench::app::{App, Strike};
-use northstar_workbench::demo::{self, Demo};
 use northstar_workbench::keymap::Keymap;
 use northstar_workbench::model::lessons::{Course, LESSONS};
 use northstar_workbench::model::progress::Reached;
@@ -14,18 +15,12 @@ use northstar_workbench::place::{At, Place};
 use northstar_workbench::print;
 use northstar_workbench::screen_id::ScreenId;
 use northstar_workbench::theme::Look;
+use shared::demo;
 use std::path::Path;
-use std::sync::OnceLock;
 
 const SIZE: (u16, u16) = (80, 24);
 /// How often a key is pressed that is to be pressed again and again.
 const PATIENCE: usize = 600;
-
-/// The file that is looked at when a lesson begins: any will do.
-fn home() -> &'static Demo {
-    static HOME: OnceLock<Demo> = OnceLock::new();
-    HOME.get_or_init(|| demo::build().expect("the demo database is built"))
-}
 
 fn app(path: &Path) -> App {
     let place = Some(Place::new(ScreenId::Lessons, At::Here));
@@ -62,7 +57,8 @@ fn take_step(app: &mut App, course: Course) {
 }
 
 fn take(lesson: usize) {
-    let path = home().path();
+    let demo = demo();
+    let path = demo.path();
     let mut app = app(&path);
     let title = LESSONS[lesson].title;
     print::press(&mut app, &format!("home {} enter", "j ".repeat(lesson)), SIZE).expect("keys");
@@ -104,7 +100,8 @@ lessons! {
 
 #[test]
 fn a_lesson_that_is_put_away_leaves_no_trace() {
-    let path = home().path();
+    let demo = demo();
+    let path = demo.path();
     let mut app = app(&path);
     print::press(&mut app, "home j enter", SIZE).expect("keys");
     let scratch = app.file().to_owned();
@@ -117,7 +114,8 @@ fn a_lesson_that_is_put_away_leaves_no_trace() {
 
 #[test]
 fn keys_that_are_bound_otherwise_are_shown_so() {
-    let path = home().path();
+    let demo = demo();
+    let path = demo.path();
     let config = northstar_workbench::config::parse("[keys]\n\"lesson.do\" = [\"f9\"]");
     let keymap = config.expect("a configuration").keymap;
     let place = Some(Place::new(ScreenId::Lessons, At::Here));
@@ -130,7 +128,8 @@ fn keys_that_are_bound_otherwise_are_shown_so() {
 #[test]
 fn progress_is_kept_and_taken_up_again() {
     use northstar_workbench::app::Cmd;
-    let path = home().path();
+    let demo = demo();
+    let path = demo.path();
     let mut app = app(&path);
     let commands = app.update(key("enter"));
     print::settle(&mut app, commands);

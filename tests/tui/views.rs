@@ -3,8 +3,9 @@
 //! The demo database is the same byte for byte, so what is drawn is too. Snapshots live in
 //! `goldens/tui/WxH`; `INSTA_UPDATE=always cargo test -p northstar --test tui_views` blesses them.
 
+mod shared;
+
 use northstar_workbench::app::App;
-use northstar_workbench::demo::{self, Demo};
 use northstar_workbench::keymap::Keymap;
 use northstar_workbench::model::summary::Summary;
 use northstar_workbench::place::{At, Place};
@@ -13,16 +14,10 @@ use northstar_workbench::screens::ScreenId;
 use northstar_workbench::theme::{Look, Palette};
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
+use shared::demo;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (160, 50)];
-
-/// One demo database for all tests of this process.
-fn demo() -> &'static Demo {
-    static DEMO: OnceLock<Demo> = OnceLock::new();
-    DEMO.get_or_init(|| demo::build().expect("the demo database is built"))
-}
 
 fn app(path: &Path, screen: ScreenId, palette: Palette, size: (u16, u16)) -> App {
     let look = Look { palette, ascii: false };
@@ -77,9 +72,10 @@ fn screens() -> impl Iterator<Item = ScreenId> {
 
 #[test]
 fn every_screen_on_the_demo() {
+    let demo = demo();
     for size in SIZES {
         for screen in screens() {
-            let app = app(&demo().path(), screen, Palette::Dark, size);
+            let app = app(&demo.path(), screen, Palette::Dark, size);
             let text = print::characters(&print::frame(&app, size)).join("\n");
             snapshot(&format!("demo_{}", screen.name()), size, &text);
         }
@@ -88,10 +84,11 @@ fn every_screen_on_the_demo() {
 
 #[test]
 fn styles_carry_the_same_meaning_in_every_palette() {
+    let demo = demo();
     let size = (80, 24);
     for palette in [Palette::Dark, Palette::Mono] {
         for screen in [ScreenId::Map, ScreenId::Page, ScreenId::Metas] {
-            let app = app(&demo().path(), screen, palette, size);
+            let app = app(&demo.path(), screen, palette, size);
             let text = styles(&print::frame(&app, size));
             snapshot(&format!("style_{}_{}", palette.name(), screen.name()), size, &text);
         }
@@ -100,9 +97,10 @@ fn styles_carry_the_same_meaning_in_every_palette() {
 
 /// A copy of the demo with one byte of a leaf flipped, and the page.
 fn damaged() -> (tempfile::TempDir, PathBuf, u64) {
+    let demo = demo();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("demo.ns");
-    let source = demo().path();
+    let source = demo.path();
     for entry in std::fs::read_dir(source.parent().expect("a parent")).expect("a listing") {
         let entry = entry.expect("an entry");
         std::fs::copy(entry.path(), directory.path().join(entry.file_name())).expect("a copy");
@@ -142,8 +140,9 @@ fn damage_is_shown_where_it_is() {
 
 #[test]
 fn a_key_is_followed_from_the_log_to_its_byte() {
+    let demo = demo();
     let size = (120, 40);
-    let path = demo().path();
+    let path = demo.path();
     let mut app = app(&path, ScreenId::Log, Palette::Dark, size);
     // The newest commit, its first operation, the tree's look-up, then the leaf.
     print::press(&mut app, "enter enter", size).expect("keys");
@@ -155,16 +154,17 @@ fn a_key_is_followed_from_the_log_to_its_byte() {
 
 #[test]
 fn the_demo_ends_as_after_a_power_cut() {
+    let demo = demo();
     let size = (120, 40);
-    let log = app(&demo().path(), ScreenId::Log, Palette::Dark, size);
+    let log = app(&demo.path(), ScreenId::Log, Palette::Dark, size);
     let json = log.json();
     assert_eq!(json["tail"]["kind"], "torn", "{}", json["tail"]);
-    let problems = app(&demo().path(), ScreenId::Problems, Palette::Dark, size);
+    let problems = app(&demo.path(), ScreenId::Problems, Palette::Dark, size);
     let report = &problems.json()["report"];
     let errors = report["problems"].as_array().expect("a list");
     let bad = errors.iter().filter(|problem| problem["severity"] == "error").count();
     assert_eq!(bad, 0, "a power cut damages nothing: {report:#}");
-    let map = app(&demo().path(), ScreenId::Map, Palette::Dark, size).json();
+    let map = app(&demo.path(), ScreenId::Map, Palette::Dark, size).json();
     for state in ["live", "free", "kept"] {
         let pages = map["pages"].as_array().expect("pages");
         let some = pages.iter().any(|page| page["state"] == state);
@@ -174,8 +174,9 @@ fn the_demo_ends_as_after_a_power_cut() {
 
 #[test]
 fn any_size_draws_the_demo() {
+    let demo = demo();
     for screen in screens() {
-        let mut app = app(&demo().path(), screen, Palette::Dark, (80, 24));
+        let mut app = app(&demo.path(), screen, Palette::Dark, (80, 24));
         for width in [0, 1, 2, 3, 5, 8, 13, 39, 40, 41, 60, 76, 99, 100, 143, 144, 300] {
             for height in [0, 1, 2, 3, 9, 10, 11, 24, 100] {
                 let frame = print::frame(&app, (width, height));
@@ -196,7 +197,8 @@ fn rounds() -> u64 {
 /// Copies of the demo with random bytes changed, in pages and log: every screen draws them at any size.
 #[test]
 fn random_damage_draws_at_any_size() {
-    let source = demo().path();
+    let demo = demo();
+    let source = demo.path();
     let clean = |name: &str| std::fs::read(source.with_file_name(name)).expect("the demo is read");
     for round in 1..=rounds() {
         let mut state = round.wrapping_mul(0x9e37_79b9_7f4a_7c15);

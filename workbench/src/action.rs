@@ -127,6 +127,8 @@ actions! {
     BenchSize S(Id::Bench), "bench.size", "trimmed or full size", ["s"], "Run at the trimmed sizes in memory, or at the full sizes on the disk of the temporary folder.";
     BenchFilter S(Id::Bench), "bench.filter", "filter…", ["/"], "Show only benchmarks whose names have these letters.";
 
+    LabNextSync S(Id::Lab), "lab.next_sync", "next sync", ["]"], "Let the power fail just before the next sync: the moments with most on the way.";
+    LabPrevSync S(Id::Lab), "lab.previous_sync", "previous sync", ["["], "Let the power fail just before the sync before.";
     LabKeepAll S(Id::Lab), "lab.keep_all", "all survive", ["a"], "Everything on its way to the disk got there.";
     LabLoseAll S(Id::Lab), "lab.lose_all", "none survive", ["z"], "Nothing on its way to the disk got there.";
     LabTear S(Id::Lab), "lab.tear", "tear", ["t"], "Every second sector on its way got there.";

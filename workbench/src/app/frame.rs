@@ -94,8 +94,12 @@ impl App {
         let mut used = text::width(&crumbs[0]) + 2;
         for place in self.jumps.trail().iter().rev() {
             let crumb = place.to_string();
+            if crumbs.last() == Some(&crumb) {
+                continue;
+            }
             used += text::width(&crumb) + 3;
-            if used > width.saturating_sub(2) || crumbs.len() > 6 {
+            // The "… › " in front has its room too.
+            if used + 4 > width || crumbs.len() > 6 {
                 crumbs.push("…".to_owned());
                 break;
             }

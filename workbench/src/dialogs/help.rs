@@ -10,6 +10,9 @@ use crate::theme::Role;
 use crate::widgets::{Painter, list::Cursor, text};
 use ratatui::crossterm::event::KeyCode;
 
+/// From this width on every sentence has its room.
+const SENTENCES_FIT: u16 = 100;
+
 /// The overlay.
 #[derive(Debug)]
 pub struct Help {
@@ -102,7 +105,16 @@ impl Help {
             }
         }
         let found = self.found();
-        let rows = usize::from(height.saturating_sub(3));
+        // Where sentences are cut, the selected one is shown whole at the end.
+        let whole = if width < SENTENCES_FIT { 2 } else { 0 };
+        if let Some((act, _)) = found.get(self.cursor.at).filter(|_| whole > 0) {
+            let top = height.saturating_sub(whole);
+            let lines = text::wrap(act.row().help, usize::from(width.saturating_sub(2)));
+            for (y, line) in (top..height).zip(lines) {
+                inner.put(1, y, &line, Role::Title);
+            }
+        }
+        let rows = usize::from(height.saturating_sub(3 + whole));
         let key_width = if width < 60 { 12 } else { 24 };
         for (y, at) in (3_u16..).zip(self.cursor.window(found.len(), rows)) {
             let Some((act, keys)) = found.get(at) else { break };
@@ -111,11 +123,8 @@ impl Help {
             inner.put(0, y, if own { "·" } else { " " }, Role::Accent);
             inner.put(1, y, &text::fit(keys, key_width), Role::Key);
             let x = u16::try_from(key_width + 2).unwrap_or(26);
-            if width >= 60 {
-                inner.put(x, y, row.help, Role::Text);
-            } else {
-                inner.put(x, y, row.name, Role::Text);
-            }
+            let what = if width < 60 { row.name } else { row.help };
+            inner.put(x, y, &text::cut(what, usize::from(width.saturating_sub(x))), Role::Text);
             if at == self.cursor.at {
                 inner.mark(0, y, width, 1, Role::Selected);
             }

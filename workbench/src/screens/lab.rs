@@ -148,8 +148,8 @@ impl Component for LabScreen {
                 works.insert(0, Act::LabToggle);
             }
         }
-        works.extend([Act::NextProblem, Act::PrevProblem, Act::NextPane, Act::PrevPane]);
-        works.extend([Act::LabRandom, Act::LabDisk, Act::LabWorkload, Act::LabCompose]);
+        works.extend([Act::NextPane, Act::LabRandom, Act::LabDisk, Act::LabWorkload]);
+        works.extend([Act::LabCompose, Act::LabNextSync, Act::LabPrevSync, Act::PrevPane]);
         works.extend([Act::LabSave, Act::LabLoad]);
         works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         works
@@ -214,12 +214,12 @@ impl Component for LabScreen {
                 Vec::new()
             }
             // The moments that matter: just before each sync.
-            Act::NextProblem | Act::PrevProblem => {
+            Act::LabNextSync | Act::LabPrevSync => {
                 let Some(experiment) = &self.experiment else { return Vec::new() };
                 let syncs: Vec<usize> = experiment.trace.syncs().collect();
                 let here = self.timeline.at;
                 let to = match act {
-                    Act::NextProblem => syncs.iter().find(|at| **at > here),
+                    Act::LabNextSync => syncs.iter().find(|at| **at > here),
                     _ => syncs.iter().rev().find(|at| **at < here),
                 };
                 match to {

@@ -240,7 +240,7 @@ impl Component for MetasScreen {
 
 fn draw_rules(judgement: &MetaJudgement, painter: &mut Painter<'_>) {
     let width = painter.width();
-    let name_width = (width / 3).clamp(16, 34);
+    let name_width = (width / 3).clamp(16, 31);
     let column = width.saturating_sub(name_width + 9) / 2;
     painter.put(0, 0, "rule", Role::Title);
     let chosen = judgement.chosen;

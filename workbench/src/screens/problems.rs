@@ -142,11 +142,14 @@ impl Component for ProblemsScreen {
             let (glyph, role) = mark(problem.severity);
             painter.put(1, y, glyph, role);
             painter.put(3, y, problem.rule, role);
-            painter.put(12, y, &problem.place.to_string(), Role::Link);
+            let behind = painter.put(12, y, &problem.place.to_string(), Role::Link);
             let found = Printable::capped(&problem.found, 200);
             let expected = Printable::capped(&problem.expected, 200);
             let what = format!("{}, expected {}", found.as_str(), expected.as_str());
-            painter.put(28, y, &what, Role::Text);
+            // A place in the log is long: what is behind it moves on.
+            let x = behind.saturating_add(2).max(28);
+            let room = usize::from(width.saturating_sub(x));
+            painter.put(x, y, &text::cut(&what, room), Role::Text);
             if at == self.cursor.at {
                 painter.mark(0, y, width, 1, Role::Selected);
                 painter.put(0, y, "▌", Role::Selected);

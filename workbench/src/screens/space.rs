@@ -18,6 +18,8 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 const MEASURE: &str = "measure";
+/// Cells of a bar: what leaves room for the figures beside it in 80 columns.
+const BAR: usize = 12;
 /// Files with more pages are not counted page by page.
 const COUNTED_PAGES_MAX: u64 = 4_000_000;
 
@@ -62,7 +64,7 @@ fn kind_lines(context: &Context) -> Vec<Line> {
     for (name, count, filled) in kinds {
         let percent = text::percent(count, total);
         let bytes = text::bytes(count.saturating_mul(PAGE_BYTES as u64));
-        let bar = bar(count, total, 24);
+        let bar = bar(count, total, BAR);
         let value = format!("{bar} {percent:>3} %  {count:>7} pages  {bytes}{filled}");
         lines.push(Line::pair(&name, value));
     }
@@ -72,12 +74,11 @@ fn kind_lines(context: &Context) -> Vec<Line> {
 fn usage_line(name: &str, usage: &Usage, total: u64) -> Line {
     let percent = text::percent(usage.bytes(), total);
     let value = format!(
-        "{} {percent:>3} %  {:>9}  {} (keys {}, values {})",
-        bar(usage.bytes(), total, 24),
+        "{} {percent:>3} %  {:>9}  {}, keys {}",
+        bar(usage.bytes(), total, BAR),
         text::bytes(usage.bytes()),
         text::plural(usage.rows, "row"),
-        text::bytes(usage.key_bytes),
-        text::bytes(usage.value_bytes)
+        text::bytes(usage.key_bytes)
     );
     Line::pair(name, value)
 }
@@ -119,11 +120,12 @@ impl SheetContent for SpaceSheet {
             let bytes = text::bytes(count.saturating_mul(PAGE_BYTES as u64));
             let percent = text::percent(*count, total);
             let value =
-                format!("{} {percent:>3} %  {count:>7} pages  {bytes}", bar(*count, total, 24));
+                format!("{} {percent:>3} %  {count:>7} pages  {bytes}", bar(*count, total, BAR));
             lines.push(Line::pair(name, value).to(Place::new(ScreenId::Map, At::Here)));
         }
         let spare = |state: PageState| states.get(state.name()).copied().unwrap_or(0);
-        if total > 0 {
+        // Without a tree nobody can say what a compact would keep.
+        if total > 0 && chosen_root(context).is_some() {
             let back =
                 spare(PageState::Free) + spare(PageState::Orphan) + spare(PageState::Outside);
             let bytes = text::bytes(back.saturating_mul(PAGE_BYTES as u64));

@@ -198,8 +198,7 @@ fn choose(
     a: &Result<Meta, Corrupt>,
     b: &Result<Meta, Corrupt>,
 ) -> (Option<SlotChoice>, String, Step) {
-    let step =
-        |a, b| Step { rule: "META-11", name: "highest sequence of the valid", slots: [a, b] };
+    let step = |a, b| Step { rule: "META-11", name: "highest valid sequence", slots: [a, b] };
     let holds = |meta: &Meta| StepResult::Holds { found: meta.sequence.to_string() };
     match (a, b) {
         (Err(a), Err(b)) => (

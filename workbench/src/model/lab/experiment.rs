@@ -60,8 +60,10 @@ impl LabDisk {
     pub const fn warning(self) -> Option<&'static str> {
         match self {
             Self::Honest => None,
-            Self::IgnoresLogSyncs => Some("THE DISK IGNORES LOG SYNCS (M6)"),
-            Self::IgnoresDataSyncs => Some("THE DISK IGNORES PAGE AND META SYNCS (M6)"),
+            Self::IgnoresLogSyncs => Some("THE DISK IGNORES LOG SYNCS (against B1 of the spec)"),
+            Self::IgnoresDataSyncs => {
+                Some("THE DISK IGNORES PAGE AND META SYNCS (against B1 of the spec)")
+            }
         }
     }
 

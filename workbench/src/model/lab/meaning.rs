@@ -53,7 +53,7 @@ impl Meaning {
             Self::PageWrite => "page write",
             Self::MetaWrite => "meta write",
             Self::DataSync => "data sync",
-            Self::DirectorySync => "directory sync",
+            Self::DirectorySync => "dir sync",
             Self::Length => "length",
             Self::Name => "name",
         }

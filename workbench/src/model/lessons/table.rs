@@ -140,7 +140,7 @@ const LIFE_OF_A_COMMIT: Lesson = Lesson {
         ),
         step(
             "Go to a moment when a commit's record is written and not synced: ] goes from sync to sync. What is on its way to the disk is lost at first.",
-            &[Do(Act::Top), Again(Act::NextProblem)],
+            &[Do(Act::Top), Again(Act::LabNextSync)],
             Achieved(Id::Lab, "unsynced lost"),
         ),
         step(
@@ -160,12 +160,12 @@ const LIFE_OF_A_COMMIT: Lesson = Lesson {
         ),
         step(
             "The sync has returned: nothing is on its way, nothing can be lost, commit may return. No page was needed for that: LOG-8 replays it. On to the checkpoint: pages on their way, not synced.",
-            &[Again(Act::NextProblem)],
+            &[Again(Act::LabNextSync)],
             Achieved(Id::Lab, "pages in flight"),
         ),
         step(
             "All of those pages are lost, and nothing is missing: the old meta names the old tree, and the log has the rest. On, to the moment when a meta is on its way.",
-            &[Again(Act::NextProblem)],
+            &[Again(Act::LabNextSync)],
             Achieved(Id::Lab, "meta in flight"),
         ),
         step(
@@ -202,12 +202,12 @@ const LOG_FIRST: Lesson = Lesson {
         ),
         step(
             "Go from sync to sync until a commit has returned, and let the power fail.",
-            &[Do(Act::Top), Again(Act::NextProblem)],
+            &[Do(Act::Top), Again(Act::LabNextSync)],
             Achieved(Id::Lab, "lost"),
         ),
         step(
             "PROMISE BROKEN: somebody was told that the commit is safe, and it is gone. That is what the log sync is for. Worse is to come: go on, until the checkpoint has flipped the meta.",
-            &[Again(Act::NextProblem)],
+            &[Again(Act::LabNextSync)],
             Achieved(Id::Lab, "refused"),
         ),
         step(

@@ -72,6 +72,14 @@ fn short(line: &str) -> String {
     Printable::capped(line.replace("/lab.ns", "lab.ns"), 300).into_string()
 }
 
+/// A fact for a narrow list: what is behind the sector's number says what it is, and needs the room.
+fn shortest(fact: &str) -> String {
+    let short = short(fact)
+        .replace("lab.ns.log sector", "log sector")
+        .replace("lab.ns sector", "file sector");
+    short.strip_prefix("op ").map_or(short.clone(), str::to_owned)
+}
+
 fn draw_timeline(screen: &LabScreen, painter: &mut Painter<'_>) {
     let Some(experiment) = &screen.experiment else { return };
     let focused = screen.pane == Pane::Timeline;
@@ -147,7 +155,7 @@ fn draw_facts(screen: &LabScreen, painter: &mut Painter<'_>) {
         let name = name.split(' ').next().unwrap_or_default();
         let x = inner.put(x + 1, y, &text::fit(name, 6), role);
         let room = usize::from(width.saturating_sub(x));
-        inner.put(x, y, &text::cut(&short(fact), room), Role::Text);
+        inner.put(x, y, &text::cut(&shortest(fact), room), Role::Text);
         if at == screen.facts.at && focused {
             inner.mark(0, y, width, 1, Role::Selected);
             inner.put(0, y, "▌", Role::Selected);

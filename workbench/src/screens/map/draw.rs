@@ -8,6 +8,7 @@ use crate::model::pages::LoadedPage;
 use crate::theme::Role;
 use crate::widgets::bar::{STEPS, bar, spark};
 use crate::widgets::{Painter, text};
+use northstar_engine::format::page::PageType;
 use northstar_engine::printable::Printable;
 
 /// Columns the detail pane takes.
@@ -181,8 +182,10 @@ impl MapScreen {
             (None, _) => "unknown",
         };
         lines.push((Role::Title, format!("p{id}  {kind}  @{:#010x}", view.offset)));
+        let is_node = matches!(view.page_type, Some(PageType::Internal | PageType::Leaf));
         if let (Some(level), Some(birth)) = (view.level, view.birth) {
-            lines.push((Role::Text, format!("level {level}  written by txn {birth}")));
+            let level = if is_node { format!("level {level}  ") } else { String::new() };
+            lines.push((Role::Text, format!("{level}written by txn {birth}")));
         }
         if let Some(survey) = &context.survey {
             let state = survey.state(view.id);
@@ -190,7 +193,10 @@ impl MapScreen {
         }
         if !view.zero {
             let fill = u64::from(view.fill_permille);
-            lines.push((Role::Text, format!("{} {} %", bar(fill, 1000, 10), fill / 10)));
+            let filled = format!("{} {} %", bar(fill, 1000, 10), fill / 10);
+            if is_node {
+                lines.push((Role::Text, filled));
+            }
             let entries = match view.entries {
                 1 => "1 entry".to_owned(),
                 count => format!("{} entries", text::count(count)),

@@ -98,7 +98,10 @@ impl RowsScreen {
                 let range = format!("rows from \"{}\" to {to} cannot be read", from.as_str());
                 painter.put(0, 0, &range, Role::Bad);
                 let why = Printable::capped(problem.to_string(), 300);
-                painter.put(0, 1, why.as_str(), Role::Text);
+                let width = usize::from(painter.width());
+                for (y, line) in (1_u16..).zip(text::wrap(why.as_str(), width)) {
+                    painter.put(0, y, &line, Role::Text);
+                }
             }
             None => {}
         }

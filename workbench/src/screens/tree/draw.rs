@@ -22,7 +22,8 @@ pub(super) fn draw(screen: &TreeScreen, painter: &mut Painter<'_>, context: &Con
         painter.put(1, 0, why, Role::Dim);
         return;
     };
-    for (y, (role, line)) in (0_u16..).zip(head(screen, context)) {
+    let room = usize::from(painter.width()).saturating_sub(2);
+    for (y, (role, line)) in (0_u16..).zip(head(screen, context, room)) {
         painter.put(1, y, &line, role);
     }
     if root.pointer.is_null() {
@@ -51,9 +52,10 @@ pub(super) fn draw(screen: &TreeScreen, painter: &mut Painter<'_>, context: &Con
     }
 }
 
-fn head(screen: &TreeScreen, context: &Context) -> Vec<(Role, String)> {
+/// What tree it is, within `room` characters: the number of nodes of each level goes first.
+fn head(screen: &TreeScreen, context: &Context, room: usize) -> Vec<(Role, String)> {
     let Some(root) = &screen.root else { return Vec::new() };
-    let mut line = format!(
+    let line = format!(
         "tree @txn {}  root p{}  {} rows  depth {}",
         root.txn_id,
         root.pointer.page,
@@ -62,17 +64,18 @@ fn head(screen: &TreeScreen, context: &Context) -> Vec<(Role, String)> {
     );
     let current = super::chosen_root(context) == Some(*root);
     if let Some(survey) = context.survey.as_ref().filter(|_| current) {
-        let fills: Vec<String> = survey
-            .levels
-            .iter()
-            .enumerate()
-            .rev()
+        let levels = survey.levels.iter().enumerate().rev();
+        let (long, short): (Vec<String>, Vec<String>) = levels
             .map(|(level, stats)| {
                 let fill = text::percent(stats.bytes_used, stats.bytes_room);
-                format!("level {level}: {} {fill} %", text::plural(stats.nodes, "node"))
+                let nodes = text::plural(stats.nodes, "node");
+                (format!("level {level}: {nodes} {fill} %"), format!("{fill} %"))
             })
-            .collect();
-        line = format!("{line}  fill: {}", fills.join(", "));
+            .unzip();
+        let long = format!("{line}  fill: {}", long.join(", "));
+        let fits = text::width(&long) <= room;
+        let short = || format!("{line}  fill by level {}", short.join(", "));
+        return vec![(Role::Title, if fits { long } else { short() })];
     }
     vec![(Role::Title, line)]
 }
@@ -259,7 +262,8 @@ fn entry_line(node: &NodeView, index: usize, entry: &Entry, width: usize) -> Str
 }
 
 pub(super) fn text(screen: &TreeScreen, context: &Context) -> Vec<String> {
-    let mut lines: Vec<String> = head(screen, context).into_iter().map(|(_, line)| line).collect();
+    let mut lines: Vec<String> =
+        head(screen, context, usize::MAX).into_iter().map(|(_, line)| line).collect();
     if lines.is_empty() {
         lines.push("no tree".to_owned());
     }
