@@ -20,7 +20,7 @@ use crate::sabotage::{self, Switch};
 use crate::txn::core::Core;
 use crate::txn::event::Event;
 use crate::txn::pipeline::{Chained, Pipeline};
-use crate::txn::reclaim::{Reclaimed, Run};
+use crate::txn::reclaim::Run;
 use crate::txn::snapshot::Durability;
 
 impl Core {
@@ -33,18 +33,18 @@ impl Core {
         self.registry.pins(&mut pins);
         let visible = pipeline.visible.txn_id;
         let gone = std::mem::take(&mut pipeline.gone);
-        let Reclaimed { free, cold } =
-            pipeline.retired.reclaim(visible, &pipeline.kept, &pins, &gone);
-        pipeline.pins = pins;
+        let mut found = std::mem::take(&mut pipeline.reclaimed);
+        pipeline.retired.reclaim(visible, &pipeline.kept, &pins, &gone, &mut found);
         let pages = |run: &Run| pager::Run { page: run.page, count: run.count };
-        self.pager.drop_clean(cold.iter().map(pages));
-        if free.is_empty() {
-            return;
+        self.pager.drop_clean(found.cold.iter().map(pages));
+        if !found.free.is_empty() {
+            self.pager.release_all(found.free.iter().map(pages));
+            let pages = found.free.iter().map(|run| u64::from(run.count)).sum();
+            let retired = pipeline.retired.page_count();
+            self.observe(|| Event::Reclaimed { pages, retired });
         }
-        self.pager.release_all(free.iter().map(pages));
-        let pages = free.iter().map(|run| u64::from(run.count)).sum();
-        let retired = pipeline.retired.page_count();
-        self.observe(|| Event::Reclaimed { pages, retired });
+        pipeline.pins = pins;
+        pipeline.reclaimed = found;
     }
 
     /// Chains and shows a state that recovery has rebuilt from the log: it is durable already.

@@ -11,7 +11,7 @@ use crate::log::{Position, Progress};
 use crate::pager::RetiredRun;
 use crate::sabotage::{self, Switch};
 use crate::txn::history::HistoryRows;
-use crate::txn::reclaim::{Keeper, KeptRoots, RetiredPages, Run};
+use crate::txn::reclaim::{Keeper, KeptRoots, Reclaimed, RetiredPages, Run};
 use crate::txn::snapshot::{Durability, Snapshot};
 use std::{collections::VecDeque, time::Duration};
 
@@ -66,7 +66,9 @@ pub(crate) struct Pipeline {
     pub(crate) reuse_forbidden: bool,
     /// When states stopped being the newest visible one, oldest first; thinned out.
     ages: VecDeque<(TxnId, Duration)>,
+    /// What the last reclaim looked at and found: memory for the next one.
     pub(super) pins: Vec<TxnId>,
+    pub(super) reclaimed: Reclaimed,
 }
 
 impl Pipeline {
@@ -88,6 +90,7 @@ impl Pipeline {
             reuse_forbidden: false,
             ages: VecDeque::new(),
             pins: Vec::new(),
+            reclaimed: Reclaimed::default(),
         }
     }
 

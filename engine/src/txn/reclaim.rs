@@ -161,15 +161,18 @@ impl RetiredPages {
 
     /// Takes out what became free: no root in `kept`, no reader of `pins` (sorted), and no state
     /// from `visible` on needs it. `gone` are the roots that were let go since the last call. What
-    /// stays for kept roots alone is named too: nobody has a state open that needs it in memory.
+    /// stays for kept roots alone is named too: nobody has a state open that needs it in memory. Both go
+    /// to `reclaimed`, whose memory serves again.
     pub(crate) fn reclaim(
         &mut self,
         visible: TxnId,
         kept: &KeptRoots,
         pins: &[TxnId],
         gone: &[TxnId],
-    ) -> Reclaimed {
-        let mut reclaimed = Reclaimed::default();
+        reclaimed: &mut Reclaimed,
+    ) {
+        reclaimed.free.clear();
+        reclaimed.cold.clear();
         let unblocked = gone.iter().filter(|&&state| !kept.is_kept(state));
         let mut again: Vec<Run> =
             unblocked.filter_map(|state| self.kept.remove(state)).flatten().collect();
@@ -204,7 +207,6 @@ impl RetiredPages {
                 reclaimed.free.push(run);
             }
         }
-        reclaimed
     }
 
     /// Every run that was retired at or before `latest`: the retired rows of that state's meta.

@@ -16,6 +16,18 @@ fn run(page: u64, birth: u64, retired: u64) -> Run {
     }
 }
 
+fn reclaim(
+    retired: &mut RetiredPages,
+    visible: TxnId,
+    kept: &KeptRoots,
+    pins: &[TxnId],
+    gone: &[TxnId],
+) -> Reclaimed {
+    let mut reclaimed = Reclaimed::default();
+    retired.reclaim(visible, kept, pins, gone, &mut reclaimed);
+    reclaimed
+}
+
 #[test]
 fn a_page_is_blocked_by_a_live_root_from_its_birth_to_before_its_retirement() {
     type Case = (&'static str, &'static [u64], u64, u64, Option<u64>);
@@ -45,11 +57,11 @@ fn one_old_reader_pins_only_what_it_can_see() {
     let kept = KeptRoots::default();
     let mut retired = RetiredPages::default();
     retired.retire([run(10, 3, 6), run(11, 5, 6), run(12, 6, 7)]);
-    let free = retired.reclaim(TxnId::new(7), &kept, &ids(&[4]), &[]).free;
+    let free = reclaim(&mut retired, TxnId::new(7), &kept, &ids(&[4]), &[]).free;
     assert_eq!(free, [run(11, 5, 6), run(12, 6, 7)], "born after the reader's state");
     assert_eq!((retired.page_count(), retired.kept_by_reader(TxnId::new(4))), (1, 1));
-    assert_eq!(retired.reclaim(TxnId::new(7), &kept, &ids(&[4]), &[]).free, []);
-    assert_eq!(retired.reclaim(TxnId::new(7), &kept, &[], &[]).free, [run(10, 3, 6)]);
+    assert_eq!(reclaim(&mut retired, TxnId::new(7), &kept, &ids(&[4]), &[]).free, []);
+    assert_eq!(reclaim(&mut retired, TxnId::new(7), &kept, &[], &[]).free, [run(10, 3, 6)]);
     assert_eq!(retired.page_count(), 0);
 }
 
@@ -59,10 +71,10 @@ fn what_a_kept_root_alone_needs_is_cold() {
     kept.replace(Keeper::Meta(1), ids(&[4]));
     let mut retired = RetiredPages::default();
     retired.retire([run(10, 3, 6), run(11, 5, 6)]);
-    let found = retired.reclaim(TxnId::new(7), &kept, &ids(&[5]), &[]);
+    let found = reclaim(&mut retired, TxnId::new(7), &kept, &ids(&[5]), &[]);
     assert_eq!(found, Reclaimed { free: vec![], cold: vec![] }, "state 5 is open and has both");
     retired.retire([run(12, 3, 8), run(13, 6, 8)]);
-    let found = retired.reclaim(TxnId::new(8), &kept, &ids(&[2]), &[]);
+    let found = reclaim(&mut retired, TxnId::new(8), &kept, &ids(&[2]), &[]);
     assert_eq!(
         found,
         Reclaimed { free: vec![run(11, 5, 6), run(13, 6, 8)], cold: vec![run(12, 3, 8)] }
@@ -74,8 +86,8 @@ fn a_state_that_is_not_visible_yet_frees_nothing() {
     let kept = KeptRoots::default();
     let mut retired = RetiredPages::default();
     retired.retire([run(10, 1, 5), run(11, 1, 6)]);
-    assert_eq!(retired.reclaim(TxnId::new(4), &kept, &[], &[]).free, []);
-    assert_eq!(retired.reclaim(TxnId::new(5), &kept, &[], &[]).free, [run(10, 1, 5)]);
+    assert_eq!(reclaim(&mut retired, TxnId::new(4), &kept, &[], &[]).free, []);
+    assert_eq!(reclaim(&mut retired, TxnId::new(5), &kept, &[], &[]).free, [run(10, 1, 5)]);
     assert_eq!(retired.rows(TxnId::new(5)), [], "what 6 retired is not retired in state 5");
     assert_eq!(retired.rows(TxnId::new(6)), [run(11, 1, 6)]);
 }
@@ -119,7 +131,7 @@ proptest! {
             };
             let (pins, history) = (below(&pins), below(&history));
             let gone = kept.replace(Keeper::History, history.clone());
-            let mut free = retired.reclaim(TxnId::new(visible), &kept, &pins, &gone).free;
+            let mut free = reclaim(&mut retired, TxnId::new(visible), &kept, &pins, &gone).free;
             free.sort_unstable();
             let mut live: Vec<TxnId> = pins.iter().chain(&history).copied().collect();
             live.extend((visible..=now).map(TxnId::new));
