@@ -13,12 +13,12 @@
 
 use super::paths::LogPaths;
 use super::scan::Scanner;
+use super::segment_file::header_of;
 use super::segments::{Chain, Segment, names, read_older, read_segment};
 use crate::disk::{File, MemoryStorage, OpenMode, Storage};
 use crate::error::{Corrupt, Error, Place, Result};
-use crate::format::field::Crc;
 use crate::format::log_record::{RecordHeader, RecordPlace, judge_header};
-use crate::format::segment::{LOG_VERSION, SEGMENT_MAGIC, SegmentHeader};
+use crate::format::segment::SegmentHeader;
 use crate::ids::{FileUuid, Lsn};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES};
 use std::io::ErrorKind;
@@ -189,21 +189,6 @@ fn header_behind(
         starts.iter().map(move |&lsn| RecordPlace { uuid, generation, lsn })
     });
     let place = places.find(|place| judge_header(&bytes, *place).is_ok())?;
-    let header = SegmentHeader {
-        magic: SEGMENT_MAGIC,
-        crc: Crc(0),
-        version: LOG_VERSION,
-        flags: 0,
-        uuid,
-        number,
-        generation: place.generation,
-        start_lsn: place.lsn,
-        copied_through: place.lsn,
-        superseded: 0,
-        capacity: file.len().ok()?.saturating_sub(first_at),
-        previous_crc: first.previous_crc,
-        reserved: 0,
-        reserved2: 0,
-    };
-    Some(header.sealed())
+    let capacity = file.len().ok()?.saturating_sub(first_at);
+    Some(header_of(uuid, number, place.generation, place.lsn, first.previous_crc, capacity))
 }
