@@ -55,6 +55,25 @@ pub enum CommitOp {
     },
 }
 
+impl CommitRecord {
+    /// The transaction that `transactions` has just found, with its operations.
+    pub(crate) fn read(transactions: &mut Transactions, found: Transaction) -> Result<Self> {
+        let mut ops = Vec::new();
+        transactions.ops(&mut |op| {
+            ops.push(CommitOp::from(op));
+            Ok(())
+        })?;
+        Ok(Self {
+            txn_id: found.txn_id,
+            lsn: found.lsn,
+            generation: found.generation,
+            crc: found.crc,
+            relocate: found.is_relocation(),
+            ops,
+        })
+    }
+}
+
 impl From<Op<'_>> for CommitOp {
     fn from(op: Op<'_>) -> Self {
         match op {
@@ -137,20 +156,7 @@ impl Stream {
             Some(first) => Some(first),
             None => self.transactions.next()?,
         };
-        let Some(found) = found else { return Ok(None) };
-        let mut ops = Vec::new();
-        self.transactions.ops(&mut |op| {
-            ops.push(CommitOp::from(op));
-            Ok(())
-        })?;
-        Ok(Some(CommitRecord {
-            txn_id: found.txn_id,
-            lsn: found.lsn,
-            generation: found.generation,
-            crc: found.crc,
-            relocate: found.is_relocation(),
-            ops,
-        }))
+        found.map(|found| CommitRecord::read(&mut self.transactions, found)).transpose()
     }
 }
 
