@@ -16,17 +16,23 @@ mod build;
 mod file;
 mod keeper;
 mod map;
+mod past;
 pub mod prefix_counts;
+mod publish;
 mod staleness;
 
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod publish_tests;
 #[cfg(test)]
 mod tests;
 
 pub use build::{BuildReport, BuildRequest, Route, build, build_bytes};
 pub use file::{CARTRIDGE_MAGIC, Cartridge, CartridgeHeader, SectionEntry, SectionInfo};
 pub use keeper::{Keeper, KeeperState};
+pub use past::{LogFiles, Past};
+pub use publish::is_temporary;
 pub use staleness::{Policy, Reason, Staleness, rebuild_if_stale, staleness};
 
 use crate::error::{Error, Place, Result};

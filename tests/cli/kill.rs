@@ -69,3 +69,48 @@ fn line_number(report: &str) -> u64 {
     let number = report.rsplit_once(':').expect("a report").1;
     number.trim().trim_end_matches('}').parse().expect("a line number")
 }
+
+/// Killed between the creation of its temporary file and the rename, a build leaves that file behind. It
+/// is no cartridge, and no damage either; the next build removes it.
+#[test]
+fn the_next_build_removes_what_a_killed_one_left() {
+    let folder = Folder::new();
+    // Few rows, and a prefix ends at every byte of their keys: a large file that takes a while to write.
+    let rows: String = (0..500)
+        .map(|n| format!("{{\"key\":\"{n:04}{}\",\"value\":\"\"}}\n", "/".repeat(240)))
+        .collect();
+    folder.run_with(&["load", "a.ns", "-", "--format", "jsonl"], rows).ok();
+    let build = ["cartridge", "build", "a.ns", "--type", "prefix_counts", "--depth", "250"];
+    let build = [&build[..], &["--out", "a.ns.counts"]].concat();
+    folder.run(&build).ok();
+    let sound = folder.read("a.ns.counts");
+    let leftovers = || {
+        let files = folder.snapshot().into_iter().map(|(path, _)| path);
+        files.filter(|path| path.extension() == Some("tmp".as_ref())).count()
+    };
+    let mut killed = 0;
+    for _ in 0..20 {
+        let mut child = folder.spawn(&build);
+        let directory = folder.path("");
+        let begun = || {
+            let names = std::fs::read_dir(&directory).expect("the folder is there").flatten();
+            names.filter(|entry| entry.path().extension() == Some("tmp".as_ref())).count() > killed
+        };
+        while child.try_wait().expect("it runs or has ended").is_none() && !begun() {
+            std::thread::yield_now();
+        }
+        child.kill().expect("it can be killed");
+        child.wait().expect("it is gone");
+        killed = leftovers();
+        if killed > 0 {
+            break;
+        }
+    }
+    assert_eq!(killed, 1, "a build was killed while it wrote");
+    assert!(folder.read("a.ns.counts") == sound, "the old cartridge stands");
+    let check = folder.run(&["check", "a.ns"]).ok().text();
+    assert!(check.contains("clean") && check.contains(" 1 cartridges"), "{check}");
+    folder.run(&build).ok();
+    assert_eq!(leftovers(), 0);
+    assert!(folder.read("a.ns.counts") == sound, "and so does the new one");
+}

@@ -3,10 +3,12 @@
 //! All three ways end with the same rows, and so with the same bytes.
 
 use super::file::{self, Source};
-use super::{Cartridge, CartridgeType};
+use super::past::Past;
+use super::publish::publish;
+use super::{Cartridge, CartridgeType, KeptRow};
 use crate::db::{CommitOp, CommitRecord, Db};
 use crate::disk::entropy::SystemEntropy;
-use crate::disk::{Entropy as _, OpenMode, Storage as _, SyncKind, file::RealStorage};
+use crate::disk::file::RealStorage;
 use crate::error::{Error, Result};
 use crate::format::content_hash::ContentHasher;
 use crate::ids::{Lsn, TxnId};
@@ -61,7 +63,8 @@ struct Inputs {
     route: Route,
 }
 
-/// Builds a cartridge into a file: a temporary one beside `out`, synced, then renamed over it.
+/// Builds a cartridge into a file: a temporary one beside `out`, synced, then renamed over it. Temporary
+/// files that killed builders of `out` left behind are removed.
 ///
 /// # Errors
 /// `SnapshotNotFound` when no way leads to the state asked for; `Corrupt`; `Io`.
@@ -72,7 +75,7 @@ pub fn build<T: CartridgeType>(
     request: BuildRequest<'_>,
 ) -> Result<BuildReport> {
     let (bytes, report) = build_bytes(db, kind, request)?;
-    publish(out.as_ref(), &bytes)?;
+    publish(&RealStorage::new(), &SystemEntropy::new(), out.as_ref(), &bytes)?;
     Ok(report)
 }
 
@@ -93,7 +96,7 @@ pub fn build_bytes<T: CartridgeType>(
     }
     let target = match request.at {
         Some(txn_id) => txn_id,
-        None => TxnId::new(db.stats().durable_txn),
+        None => db.newest(),
     };
     let source = source_of(db, target)?;
     let inputs = gather(db, kind, target, request)?;
@@ -128,35 +131,36 @@ fn source_of(db: &Db, txn: TxnId) -> Result<Source> {
 }
 
 /// The commit record of `txn`, if the log still has it.
-pub(super) fn commit_of(db: &Db, txn: TxnId) -> Result<Option<CommitRecord>> {
+fn commit_of(past: &dyn Past, txn: TxnId) -> Result<Option<CommitRecord>> {
     if txn == TxnId::GENESIS {
         return Ok(None);
     }
-    match db.commits(txn..=txn).and_then(|mut commits| commits.next().transpose()) {
+    let mut found = None;
+    match past.visit(txn, txn, &mut |commit| found = Some(commit)) {
         Err(Error::SnapshotNotFound { .. }) => Ok(None),
-        found => found,
+        seen => seen.map(|()| found),
     }
 }
 
 /// Whether `cartridge` was built from a state of this database's own history, rather than from another
 /// file or from a commit whose TxnId came again after a crash or a restored copy. `None` when the log
 /// cannot tell.
-pub(super) fn is_ancestor(db: &Db, cartridge: &Cartridge) -> Result<Option<bool>> {
+pub(super) fn is_ancestor(past: &dyn Past, cartridge: &Cartridge) -> Result<Option<bool>> {
     let header = cartridge.header();
-    if header.source_uuid != db.uuid() {
+    if header.source_uuid != past.uuid() {
         return Ok(Some(false));
     }
     if header.source_txn == TxnId::GENESIS {
         return Ok(Some(true));
     }
-    if header.source_txn.get() > db.stats().durable_txn {
+    if header.source_txn > past.newest() {
         return Ok(Some(false));
     }
     if header.source_crc == 0 && header.source_generation == 0 {
         return Ok(None);
     }
     // After a recovery the record stands under a new generation and checksum: then nothing is known.
-    Ok(commit_of(db, header.source_txn)?.and_then(|commit| {
+    Ok(commit_of(past, header.source_txn)?.and_then(|commit| {
         let same_place = commit.lsn == header.source_lsn;
         let same_generation = commit.generation == header.source_generation;
         match (same_place, same_generation) {
@@ -184,7 +188,7 @@ fn gather<T: CartridgeType>(
         }
     }
     // The newest state is there to be scanned; an older one would be put together from the log first.
-    let newest = target.get() == db.stats().durable_txn;
+    let newest = target == db.newest();
     if allowed(Route::Snapshot) && (newest || request.route.is_some()) {
         return from_snapshot(db, kind, target);
     }
@@ -231,7 +235,7 @@ fn from_previous<T: CartridgeType>(
     if !same {
         return Ok(None);
     }
-    let Some(rows) = kind.restore(previous)? else { return Ok(None) };
+    let Some(rows) = restored(kind, previous)? else { return Ok(None) };
     let rows = rows.into_iter().collect();
     let mut inputs = Inputs { rows, commits: 0, route: Route::Incremental };
     match apply_commits(db, kind, header.source_txn, target, &mut inputs) {
@@ -239,6 +243,22 @@ fn from_previous<T: CartridgeType>(
         Err(Error::SnapshotNotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The rows that `previous` was made of, if it holds them and they are what its header says. A damaged
+/// one is no start: the database has everything it holds.
+fn restored<T: CartridgeType>(kind: &T, previous: &Cartridge) -> Result<Option<Vec<KeptRow>>> {
+    let rows = match kind.restore(previous) {
+        Err(Error::Corrupt(_)) | Ok(None) => return Ok(None),
+        Ok(Some(rows)) => rows,
+        Err(error) => return Err(error),
+    };
+    let mut hasher = ContentHasher::default();
+    rows.iter().for_each(|(key, kept)| hasher.row(key, kept));
+    let header = previous.header();
+    let same = rows.len() as u64 == header.input_rows
+        && hasher.finish().0.to_le_bytes() == header.input_hash;
+    Ok(same.then_some(rows))
 }
 
 /// Applies the commits in `after+1..=target` to the rows.
@@ -304,30 +324,4 @@ pub(super) fn touches(op: &CommitOp, prefixes: &[Vec<u8>]) -> bool {
             *count > 0 && before_end && after_start
         }
     })
-}
-
-/// Writes `bytes` beside `path`, syncs them, renames them to it and syncs the directory.
-fn publish(path: &Path, bytes: &[u8]) -> Result<()> {
-    let storage = RealStorage::new();
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let Some(name) = path.file_name() else {
-        return Err(Error::InvalidArgument(format!("{} names no file", path.display())));
-    };
-    let mut temporary = name.to_os_string();
-    temporary.push(format!(".{:016x}.tmp", SystemEntropy::new().next_u64()));
-    let temporary = directory.join(temporary);
-    let file = storage.open(&temporary, OpenMode::CreateNew)?;
-    let written = file
-        .write_at(bytes, 0)
-        .and_then(|()| file.sync(SyncKind::Full))
-        .and_then(|()| storage.rename(&temporary, path));
-    if let Err(error) = written {
-        // The first error tells; a temporary file that cannot be removed is harmless.
-        let _removed = storage.unlink(&temporary);
-        return Err(error);
-    }
-    storage.sync_dir(directory)
 }

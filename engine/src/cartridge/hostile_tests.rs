@@ -210,3 +210,33 @@ fn a_cartridge_of_another_version_of_its_type_is_stale() {
     assert_eq!(found.reasons, [Reason::OtherBuild]);
     assert_eq!(type_of::<PendingTasks>(&cartridge).unwrap(), kind, "options come back");
 }
+
+/// A cartridge that was damaged, or made by somebody who got its checksums right, is no start for a build:
+/// the bytes come out as without it.
+#[test]
+fn a_damaged_cartridge_is_no_start_for_a_build() {
+    let (db, queue) = lived_in();
+    let kind = PendingTasks::default();
+    let (sound, _) = build_bytes(&db, &kind, BuildRequest::default()).unwrap();
+    queue.enqueue(0, &NewTask::new(b"mail", b"x")).unwrap();
+    let (expected, _) = build_bytes(&db, &kind, BuildRequest::default()).unwrap();
+    let tasks = Cartridge::from_bytes(sound.clone()).unwrap().sections().last().unwrap();
+    let at = usize::try_from(tasks.offset).unwrap();
+    let mut flipped = sound.clone();
+    flipped[at] ^= 1;
+    let mut forged = flipped.clone();
+    file::restamp(&mut forged);
+    for (name, bytes) in [("flipped", flipped), ("forged", forged)] {
+        let previous = Cartridge::from_bytes(bytes).unwrap();
+        let request = BuildRequest { previous: Some(&previous), ..BuildRequest::default() };
+        let (built, report) = build_bytes(&db, &kind, request).unwrap();
+        assert_eq!((report.route, built == expected), (Route::Snapshot, true), "{name}");
+        let only = BuildRequest { route: Some(Route::Incremental), ..request };
+        let refused = build_bytes(&db, &kind, only);
+        assert!(matches!(refused, Err(Error::InvalidArgument(_))), "{name}");
+    }
+    let previous = Cartridge::from_bytes(sound).unwrap();
+    let request = BuildRequest { previous: Some(&previous), ..BuildRequest::default() };
+    let (built, report) = build_bytes(&db, &kind, request).unwrap();
+    assert_eq!((report.route, built == expected), (Route::Incremental, true));
+}

@@ -4,7 +4,7 @@
 //! key the type reads (found in the commit stream); how old the file is. Time is passed in.
 
 use super::build::{self, BuildReport, BuildRequest, build};
-use super::{Cartridge, CartridgeType};
+use super::{Cartridge, CartridgeType, Past};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::TxnId;
@@ -106,36 +106,36 @@ impl Staleness {
     }
 }
 
-/// Judges `cartridge` against `db`. `age` is how long ago the file was written, where known.
+/// Judges `cartridge` against a database. `age` is how long ago the file was written, where known.
 ///
 /// Cost: reads the commits since the cartridge was built, when the policy asks for inputs.
 ///
 /// # Errors
 /// `Corrupt` or `Io` from the log.
 pub fn staleness<T: CartridgeType>(
-    db: &Db,
+    past: &dyn Past,
     kind: &T,
     cartridge: &Cartridge,
     policy: &Policy,
     age: Option<Duration>,
 ) -> Result<Staleness> {
     let header = cartridge.header();
-    let now_at = TxnId::new(db.stats().durable_txn);
+    let now_at = past.newest();
     let built_at = header.source_txn;
     let mut reasons = Vec::new();
     if header.type_version != T::VERSION || cartridge.options() != kind.options() {
         reasons.push(Reason::OtherBuild);
     }
-    if header.source_uuid != db.uuid() {
+    if header.source_uuid != past.uuid() {
         reasons.push(Reason::OtherDatabase);
         return Ok(Staleness { built_at, now_at, reasons });
     }
     let passed = now_at.get().saturating_sub(built_at.get());
-    match build::is_ancestor(db, cartridge)? {
+    match build::is_ancestor(past, cartridge)? {
         Some(false) => reasons.push(Reason::OtherHistory),
         None if policy.on_input_change && passed > 0 => reasons.push(Reason::Unknown),
         Some(true) if policy.on_input_change && passed > 0 => {
-            reasons.extend(input_change(db, kind, built_at, now_at)?);
+            reasons.extend(input_change(past, kind, built_at, now_at)?);
         }
         _ => {}
     }
@@ -155,26 +155,24 @@ pub fn staleness<T: CartridgeType>(
 
 /// The commits since that touched a key the type reads, or that nobody can tell.
 fn input_change<T: CartridgeType>(
-    db: &Db,
+    past: &dyn Past,
     kind: &T,
     built_at: TxnId,
     now_at: TxnId,
 ) -> Result<Option<Reason>> {
     let prefixes = kind.prefixes();
-    let touching = || -> Result<Option<Reason>> {
-        let mut change: Option<(TxnId, TxnId, u64)> = None;
-        for commit in db.commits(built_at.next()..=now_at)? {
-            let commit = commit?;
-            if commit.ops.iter().any(|op| build::touches(op, &prefixes)) {
-                let (first, _, count) = change.unwrap_or((commit.txn_id, commit.txn_id, 0));
-                change = Some((first, commit.txn_id, count + 1));
-            }
+    let mut change: Option<(TxnId, TxnId, u64)> = None;
+    let seen = past.visit(built_at.next(), now_at, &mut |commit| {
+        if commit.ops.iter().any(|op| build::touches(op, &prefixes)) {
+            let (first, _, count) = change.unwrap_or((commit.txn_id, commit.txn_id, 0));
+            change = Some((first, commit.txn_id, count + 1));
         }
-        Ok(change.map(|(first, last, commits)| Reason::InputChanged { first, last, commits }))
-    };
-    match touching() {
+    });
+    match seen {
         Err(Error::SnapshotNotFound { .. }) => Ok(Some(Reason::Unknown)),
-        outcome => outcome,
+        seen => seen.map(|()| {
+            change.map(|(first, last, commits)| Reason::InputChanged { first, last, commits })
+        }),
     }
 }
 
@@ -191,8 +189,9 @@ pub fn rebuild_if_stale<T: CartridgeType>(
     age: Option<Duration>,
 ) -> Result<Option<BuildReport>> {
     let path = path.as_ref();
-    // Any damage is answered by building again: the database has everything a cartridge has.
-    let old = Cartridge::open(path).ok();
+    // Any damage is answered by building again: the database has everything a cartridge has. Read, not
+    // mapped: every byte is looked at once, and nobody knows who else may truncate the file.
+    let old = Cartridge::read(path).ok();
     if let Some(old) = &old
         && old.type_name() == T::NAME
         && old.verify_sections().is_ok()
@@ -201,10 +200,5 @@ pub fn rebuild_if_stale<T: CartridgeType>(
         return Ok(None);
     }
     let request = BuildRequest { previous: old.as_ref(), ..BuildRequest::default() };
-    match build(db, kind, path, request) {
-        Err(Error::Corrupt(_)) if old.is_some() => {
-            build(db, kind, path, BuildRequest::default()).map(Some)
-        }
-        outcome => outcome.map(Some),
-    }
+    build(db, kind, path, request).map(Some)
 }

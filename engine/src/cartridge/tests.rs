@@ -234,6 +234,48 @@ fn a_cartridge_of_a_copy_that_went_another_way_is_stale() {
     assert!(matches!(refused, Err(Error::InvalidArgument(_))), "it is no start for a build either");
 }
 
+/// The files of a log alone, read beside the open database, judge as the database itself does.
+#[test]
+fn log_files_judge_as_the_open_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.ns");
+    let db = Options::new().log_retention(LogRetention::Recovery).open(&path).unwrap();
+    let queue = TaskQueue::new(db.clone());
+    let kind = PendingTasks::default();
+    let payload = vec![b'p'; 60_000];
+    queue.enqueue(0, &NewTask::new(b"mail", b"x")).unwrap();
+    let (bytes, _) = build_bytes(&db, &kind, BuildRequest::default()).unwrap();
+    let cartridge = Cartridge::from_bytes(bytes).unwrap();
+    let policy = Policy { txns_max: Some(3), ..Policy::default() };
+    let judge = |expected: &dyn Fn(&[Reason]) -> bool, what: &str| {
+        let files = LogFiles::of(&path, db.uuid(), db.newest()).unwrap();
+        let [by_files, by_db] = [&files as &dyn Past, &db]
+            .map(|past| staleness(past, &kind, &cartridge, &policy, None).unwrap());
+        assert_eq!(by_files, by_db, "{what}");
+        assert!(expected(&by_db.reasons), "{what}: {by_db:?}");
+    };
+    judge(&|reasons| reasons.is_empty(), "just built");
+    let mut txn = db.begin_write().unwrap();
+    txn.put("elsewhere", "x").unwrap();
+    txn.commit().unwrap();
+    judge(&|reasons| reasons.is_empty(), "no input was touched");
+    queue.enqueue(0, &NewTask::new(b"mail", b"y")).unwrap();
+    judge(&|reasons| matches!(reasons, [Reason::InputChanged { commits: 1, .. }]), "one was");
+    for round in 0..90 {
+        queue.enqueue(0, &NewTask::new(b"mail", &payload)).unwrap();
+        if round % 30 == 29 {
+            db.checkpoint().unwrap();
+        }
+    }
+    let unknown = |reasons: &[Reason]| {
+        matches!(reasons, [Reason::Unknown, Reason::TxnsPassed { passed: 92, allowed: 3 }])
+    };
+    judge(&unknown, "the log was trimmed");
+    let other = LogFiles::of(&path, crate::ids::FileUuid::default(), db.newest()).unwrap();
+    let foreign = staleness(&other, &kind, &cartridge, &policy, None).unwrap();
+    assert_eq!(foreign.reasons, [Reason::OtherDatabase]);
+}
+
 #[test]
 fn files_are_replaced_whole_and_rebuilt_when_damaged() {
     let directory = tempfile::tempdir().unwrap();
