@@ -57,7 +57,7 @@
 //! | [`tree`], [`pager`], [`log`] | the copy-on-write tree, pages in memory, the commit log |
 //! | [`format`](mod@format) | pure codecs and field maps of every structure on disk |
 //! | [`inspect`] | forensic reading of any file, even one that opening refuses |
-//! | [`cartridge`], [`queue`] | artefacts built from the commit stream; a durable task queue |
+//! | [`cartridge`], [`queue`], [`shelf`] | artefacts built from the commit stream; a durable task queue; every type of artefact |
 //! | [`disk`] | the storage it all runs on; the feature `sim` adds a disk that can lose power |
 //!
 //! First reading: `txn/commit.rs` (how a commit becomes visible), `db/open.rs` (what happens after a
@@ -83,6 +83,7 @@ pub mod log;
 pub mod queue;
 #[doc(hidden)]
 pub mod sabotage;
+pub mod shelf;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod sync;

@@ -78,6 +78,12 @@ fn cartridges() {
     assert!(check.text().contains("a.ns.p: error: "), "{}", check.text());
     folder.write("a.ns.p", b"NCAR, but no cartridge at all");
     assert_ne!(folder.run(&["cartridge", "info", "a.ns.p"]).code, 0);
+
+    // Built again over a damaged one, without asking anything more.
+    folder.write("p.cart", &bytes);
+    assert!(build("pending_tasks_by_type", "p.cart").ends_with("from a snapshot\n"));
+    folder.run(&["cartridge", "verify", "p.cart"]).ok();
+    assert_eq!(folder.run(&["cartridge", "info", "p.cart", "--db", "a.ns"]).code, 0);
 }
 
 #[test]

@@ -38,6 +38,7 @@ const ENGINE: Layers = Layers {
         ("inspect", &["format", "disk", "log"]),
         ("cartridge", &["format", "disk", "log", "txn", "db"]),
         ("queue", &["db", "txn", "cartridge", "format"]),
+        ("shelf", &["db", "queue", "cartridge"]),
     ],
     everyone: &["error", "ids", "key", "limits", "printable", "sabotage", "sync"],
     reexported: &[

@@ -7,15 +7,12 @@ mod query;
 
 use super::{Database, shown};
 use crate::{
-    exit::{Exit, Told},
+    exit::Exit,
     output::{Out, Printable},
 };
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use color_eyre::eyre::{Result, WrapErr};
-use northstar_engine::{
-    cartridge::{Cartridge, CartridgeType, prefix_counts::PrefixCounts, type_of},
-    queue::pending_tasks::PendingTasks,
-};
+use northstar_engine::{cartridge::Cartridge, shelf::Kind};
 use std::path::Path;
 
 /// Build, check and ask cartridges
@@ -38,16 +35,6 @@ enum Command {
     Query(query::Query),
 }
 
-/// The types this program knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Kind {
-    /// Ready tasks of the queue, by type, in the order of claims
-    PendingTasksByType,
-    /// Rows and bytes by key prefix
-    PrefixCounts,
-}
-
 impl CartridgeCommand {
     pub(crate) fn run(self, out: &mut Out) -> Result<Exit> {
         match self.command {
@@ -55,35 +42,6 @@ impl CartridgeCommand {
             Command::Info(args) => args.run(out),
             Command::Verify(args) => args.run(out),
             Command::Query(args) => args.run(out),
-        }
-    }
-}
-
-impl Kind {
-    const ALL: [Self; 2] = [Self::PendingTasksByType, Self::PrefixCounts];
-
-    /// The name in a cartridge's header.
-    fn name(self) -> &'static str {
-        match self {
-            Self::PendingTasksByType => PendingTasks::NAME,
-            Self::PrefixCounts => PrefixCounts::NAME,
-        }
-    }
-
-    /// The type of an open cartridge.
-    fn of(cartridge: &Cartridge) -> Result<Self> {
-        let name = cartridge.type_name();
-        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-            let name = Printable::capped(name, 64);
-            Told::no(format!("a cartridge of type {name}, which this program does not know")).into()
-        })
-    }
-
-    fn check(self, cartridge: &Cartridge) -> northstar_engine::Result<()> {
-        cartridge.verify_sections()?;
-        match self {
-            Self::PendingTasksByType => type_of::<PendingTasks>(cartridge)?.check(cartridge),
-            Self::PrefixCounts => type_of::<PrefixCounts>(cartridge)?.check(cartridge),
         }
     }
 }
@@ -100,8 +58,8 @@ fn open(file: &Path) -> Result<Cartridge> {
 /// # Errors
 /// `Corrupt`, with the rule.
 pub(super) fn check(cartridge: &Cartridge) -> northstar_engine::Result<()> {
-    match Kind::of(cartridge) {
-        Ok(kind) => kind.check(cartridge),
-        Err(_) => cartridge.verify_sections(),
+    if Kind::NAMES.contains(&cartridge.type_name()) {
+        return Kind::of(cartridge)?.check(cartridge);
     }
+    cartridge.verify_sections()
 }

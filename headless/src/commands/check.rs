@@ -9,7 +9,7 @@ use clap::Args;
 use color_eyre::eyre::{Result, WrapErr};
 use northstar_engine::{
     Error, Place,
-    cartridge::{CARTRIDGE_MAGIC, Cartridge},
+    cartridge::{CARTRIDGE_MAGIC, Cartridge, is_temporary},
     inspect::{Problem, Report, Severity, Source, check_source},
 };
 use serde::Serialize;
@@ -107,9 +107,11 @@ fn cartridges_beside(db: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> = entries
         .filter_map(|entry| {
             let entry = entry.ok()?;
-            // Only regular files: a pipe of that name must not make the check wait.
-            let regular = entry.file_type().ok()?.is_file();
-            let named = entry.file_name().as_encoded_bytes().starts_with(&prefix);
+            let name = entry.file_name();
+            // Only regular files: a pipe of that name must not make the check wait. What a build has not
+            // finished, or never will, is no cartridge yet.
+            let regular = entry.file_type().ok()?.is_file() && !is_temporary(&name);
+            let named = name.as_encoded_bytes().starts_with(&prefix);
             (regular && named && is_cartridge(&entry.path())).then(|| entry.path())
         })
         .collect();

@@ -1,7 +1,6 @@
 //! `cartridge build`: once, when it is stale, or again and again.
 
 use super::{
-    Kind,
     policy::{PolicyArgs, age_of},
     shown,
 };
@@ -14,11 +13,9 @@ use clap::{Args, ValueEnum};
 use color_eyre::eyre::{Result, WrapErr};
 use northstar_engine::{
     Error, TxnId,
-    cartridge::{
-        BuildReport, BuildRequest, Cartridge, CartridgeType, Route, build,
-        prefix_counts::PrefixCounts, rebuild_if_stale,
-    },
+    cartridge::{BuildReport, BuildRequest, Cartridge, Route, prefix_counts::PrefixCounts},
     queue::{DEFAULT_PREFIX, pending_tasks::PendingTasks},
+    shelf::Kind,
 };
 use std::{
     ffi::OsString,
@@ -44,7 +41,7 @@ pub(super) struct Build {
     db: Database,
     /// What kind of cartridge
     #[arg(long = "type", value_name = "T", value_enum)]
-    kind: Kind,
+    kind: KindName,
     /// The file to write; an existing one is replaced
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     out: PathBuf,
@@ -77,6 +74,15 @@ pub(super) struct Build {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum KindName {
+    /// Ready tasks of the queue, by type, in the order of claims
+    PendingTasksByType,
+    /// Rows and bytes by key prefix
+    PrefixCounts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum RouteName {
     /// All commits from the first one on
     Stream,
@@ -99,37 +105,12 @@ impl From<RouteName> for Route {
 impl Build {
     pub(super) fn run(self, out: &mut Out) -> Result<Exit> {
         self.policy.only_with(self.if_stale || self.watch, "--if-stale or --watch")?;
-        match self.kind {
-            Kind::PendingTasksByType => {
-                if self.delimiters.is_some() || self.depth.is_some() {
-                    return Err(
-                        Told::usage("--delimiters and --depth are for prefix_counts").into()
-                    );
-                }
-                let prefix = self.prefix.as_ref().map(|prefix| prefix.as_encoded_bytes());
-                let kind = PendingTasks::with_prefix(prefix.unwrap_or(DEFAULT_PREFIX));
-                self.of(&kind, out)
-            }
-            Kind::PrefixCounts => {
-                if self.prefix.is_some() {
-                    return Err(Told::usage("--prefix is for pending_tasks_by_type").into());
-                }
-                let mut kind = PrefixCounts::default();
-                if let Some(delimiters) = &self.delimiters {
-                    kind.delimiters = delimiters.as_encoded_bytes().to_vec();
-                }
-                kind.depth_max = self.depth.unwrap_or(kind.depth_max);
-                self.of(&kind, out)
-            }
-        }
-    }
-
-    fn of<T: CartridgeType>(&self, kind: &T, out: &mut Out) -> Result<Exit> {
+        let kind = self.kind()?;
         if self.watch {
-            return self.watch(kind, out);
+            return self.watch(&kind, out);
         }
         if self.if_stale {
-            match self.rebuild(kind)? {
+            match self.rebuild(&kind)? {
                 Some(report) => self.print(out, &report)?,
                 None => note(format_args!("{} is fresh", shown(&self.out))),
             }
@@ -143,9 +124,39 @@ impl Build {
             previous: previous.as_ref(),
             route: self.route.map(Route::from),
         };
-        let report = build(&db, kind, &self.out, request).wrap_err_with(|| self.cannot())?;
+        let report = kind.build(&db, &self.out, request).wrap_err_with(|| self.cannot())?;
         self.print(out, &report)?;
         Ok(Exit::Done)
+    }
+
+    /// The type with its options.
+    ///
+    /// # Errors
+    /// Wrong usage: an option of another type.
+    fn kind(&self) -> Result<Kind> {
+        match self.kind {
+            KindName::PendingTasksByType => {
+                if self.delimiters.is_some() || self.depth.is_some() {
+                    return Err(
+                        Told::usage("--delimiters and --depth are for prefix_counts").into()
+                    );
+                }
+                let prefix = self.prefix.as_ref().map(|prefix| prefix.as_encoded_bytes());
+                let kind = PendingTasks::with_prefix(prefix.unwrap_or(DEFAULT_PREFIX));
+                Ok(Kind::PendingTasks(kind))
+            }
+            KindName::PrefixCounts => {
+                if self.prefix.is_some() {
+                    return Err(Told::usage("--prefix is for pending_tasks_by_type").into());
+                }
+                let mut kind = PrefixCounts::default();
+                if let Some(delimiters) = &self.delimiters {
+                    kind.delimiters = delimiters.as_encoded_bytes().to_vec();
+                }
+                kind.depth_max = self.depth.unwrap_or(kind.depth_max);
+                Ok(Kind::PrefixCounts(kind))
+            }
+        }
     }
 
     fn cannot(&self) -> String {
@@ -154,15 +165,15 @@ impl Build {
 
     /// Builds it again if it is stale. The database is opened for that alone: an open one shows the state
     /// of its opening.
-    fn rebuild<T: CartridgeType>(&self, kind: &T) -> Result<Option<BuildReport>> {
+    fn rebuild(&self, kind: &Kind) -> Result<Option<BuildReport>> {
         let db = self.db.open_for_reading()?;
-        rebuild_if_stale(&db, kind, &self.out, &self.policy.policy(), age_of(&self.out))
+        kind.rebuild_if_stale(&db, &self.out, &self.policy.policy(), age_of(&self.out))
             .wrap_err_with(|| self.cannot())
     }
 
     /// Keeps the cartridge fresh while other processes write; ends only with an error, or when the
     /// process is told to.
-    fn watch<T: CartridgeType>(&self, kind: &T, out: &mut Out) -> Result<Exit> {
+    fn watch(&self, kind: &Kind, out: &mut Out) -> Result<Exit> {
         let mut seen = None;
         let mut rest = WATCH_REST;
         let mut first = true;

@@ -12,11 +12,8 @@ use crate::{
 use clap::Args;
 use color_eyre::eyre::{Result, WrapErr};
 use northstar_engine::{
-    cartridge::{
-        Cartridge, SectionInfo, Staleness, prefix_counts::PrefixCounts, staleness, type_of,
-    },
+    cartridge::{Cartridge, SectionInfo, Staleness},
     format::content_hash::ContentHash,
-    queue::pending_tasks::PendingTasks,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -113,14 +110,7 @@ impl Info {
     fn judge(&self, cartridge: &Cartridge, db: &Path) -> Result<Staleness> {
         let db = Database { path: db.to_path_buf() }.open_for_reading()?;
         let (policy, age) = (self.policy.policy(), age_of(&self.file));
-        Ok(match Kind::of(cartridge)? {
-            Kind::PendingTasksByType => {
-                staleness(&db, &type_of::<PendingTasks>(cartridge)?, cartridge, &policy, age)?
-            }
-            Kind::PrefixCounts => {
-                staleness(&db, &type_of::<PrefixCounts>(cartridge)?, cartridge, &policy, age)?
-            }
-        })
+        Ok(Kind::of(cartridge)?.staleness(&db, cartridge, &policy, age)?)
     }
 }
 

@@ -66,9 +66,9 @@ impl Query {
         let cartridge = open(&self.file)?;
         let key = self.key.as_ref().map(|key| self.form.bytes("KEY", key)).transpose()?;
         match (Kind::of(&cartridge)?, key) {
-            (Kind::PendingTasksByType, None) => self.types(&cartridge, out),
-            (Kind::PendingTasksByType, Some(task_type)) => self.tasks(&cartridge, &task_type, out),
-            (Kind::PrefixCounts, key) => self.prefixes(&cartridge, key.as_deref(), out),
+            (Kind::PendingTasks(_), None) => self.types(&cartridge, out),
+            (Kind::PendingTasks(_), Some(task_type)) => self.tasks(&cartridge, &task_type, out),
+            (Kind::PrefixCounts(_), key) => self.prefixes(&cartridge, key.as_deref(), out),
         }
     }
 
