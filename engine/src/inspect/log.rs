@@ -22,7 +22,8 @@ use crate::ids::{Lsn, TxnId};
 pub use detail::{OPS_MAX, OpKind, OpView, RecordDetail, record};
 pub use segments::{LogView, SegmentView, segments};
 use serde::Serialize;
-pub use tail::{Tail, explain};
+use std::ops::ControlFlow;
+pub use tail::{Tail, explain, explain_gap};
 
 /// The longest record that is read whole into memory here.
 pub const RECORD_BYTES_READ_MAX: u64 = 16 << 20;
@@ -81,8 +82,8 @@ pub struct Records {
 
 /// Up to `limit` records from the one that starts at `from` (or the first behind it).
 ///
-/// Damage in the middle is stepped over: the next sound record follows, and [`Records::tail`] of the
-/// damage is in [`explain`].
+/// Damage in the middle is stepped over: the next sound record follows, [`LogView::gap`] tells that there
+/// was something between, and [`explain_gap`] what.
 ///
 /// # Errors
 /// `Io`.
@@ -222,6 +223,20 @@ fn fill_in_commit(view: &mut RecordView, record: &RecordHeader, payload: &[u8]) 
 /// # Errors
 /// `Io`.
 pub fn resync(source: &Source, log: &LogView, at: Lsn) -> crate::Result<Option<Lsn>> {
+    visit_magics(source, log, at, &mut |lsn| {
+        let sound = matches!(read_record(source, log, lsn)?, Reading::Record(..));
+        Ok(if sound { ControlFlow::Break(lsn) } else { ControlFlow::Continue(()) })
+    })
+}
+
+/// Visits every position behind `at` where the magic of a record stands, to the end of the log or until
+/// `visit` has found what it wants.
+fn visit_magics(
+    source: &Source,
+    log: &LogView,
+    at: Lsn,
+    visit: &mut dyn FnMut(Lsn) -> crate::Result<ControlFlow<Lsn>>,
+) -> crate::Result<Option<Lsn>> {
     let mut from = at.checked_add(RECORD_ALIGN).unwrap_or(at);
     from = Lsn::new(from.get().saturating_sub(from.get() % RECORD_ALIGN));
     for segment in &log.segments {
@@ -237,8 +252,8 @@ pub fn resync(source: &Source, log: &LogView, at: Lsn) -> crate::Result<Option<L
             let chunk = read_range(file.as_ref(), offset, RESYNC_CHUNK_BYTES.min(left))?;
             for candidate in magic_positions(&chunk) {
                 let Some(lsn) = position.checked_add(candidate) else { break };
-                if matches!(read_record(source, log, lsn)?, Reading::Record(..)) {
-                    return Ok(Some(lsn));
+                if let ControlFlow::Break(found) = visit(lsn)? {
+                    return Ok(Some(found));
                 }
             }
             if chunk.len() < RecordHeader::BYTES {
@@ -249,6 +264,17 @@ pub fn resync(source: &Source, log: &LogView, at: Lsn) -> crate::Result<Option<L
         }
     }
     Ok(None)
+}
+
+/// The header at `at`, when it is sound, whatever follows it.
+fn header_at(source: &Source, log: &LogView, at: Lsn) -> crate::Result<Option<RecordHeader>> {
+    let Some((_, segment)) = log.segment_at(at) else { return Ok(None) };
+    let Some(header) = &segment.header else { return Ok(None) };
+    let Some(offset) = header.offset_of(at) else { return Ok(None) };
+    let file = source.open_beside(&segment.file.path)?;
+    let front = read_range(file.as_ref(), offset, RecordHeader::BYTES.min(segment.bytes_left(at)))?;
+    let place = RecordPlace { uuid: header.uuid, generation: header.generation, lsn: at };
+    Ok(judge_header(&front, place).ok())
 }
 
 /// Aligned offsets at which the magic of a record stands.

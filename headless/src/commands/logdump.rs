@@ -173,12 +173,9 @@ impl Walk<'_> {
     /// Bytes between two sound records that are none: damage as soon as a record proves that they were
     /// durable once; else a write that a crash cut out of the middle.
     fn find_gap(&mut self, log: &LogView, record: &RecordView) -> Result<()> {
-        if let Some(end) = self.end.filter(|&end| end < record.lsn) {
-            let same_segment = log.segment_at(end).map(|(index, _)| index) == Some(record.segment);
-            if same_segment {
-                self.gaps.push(end);
-                self.show.gap(end, record.lsn)?;
-            }
+        if let Some(gap) = self.end.and_then(|end| log.gap(end, record.lsn)) {
+            self.gaps.push(gap.start);
+            self.show.gap(gap.start, gap.end)?;
         }
         self.damaged |= self.gaps.iter().any(|&gap| gap < record.durable_lsn);
         Ok(())

@@ -8,6 +8,7 @@ use crate::format::segment::{SEGMENT_MAGIC, SegmentHeader, judge_segment};
 use crate::ids::Lsn;
 use crate::limits::SEGMENT_HEADER_BYTES;
 use serde::Serialize;
+use std::ops::Range;
 
 /// One segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -69,6 +70,13 @@ impl LogView {
         let sound =
             self.segments.iter().enumerate().filter(|(_, segment)| segment.header.is_some());
         sound.take_while(|(_, segment)| segment.start.is_some_and(|start| start <= at)).last()
+    }
+
+    /// Where the bytes are that are no record, between `end`, where one record ended, and the next at
+    /// `next`: damage, or what a crash left of a write. None where no segment has bytes there.
+    pub fn gap(&self, end: Lsn, next: Lsn) -> Option<Range<Lsn>> {
+        let (_, segment) = self.segment_at(end)?;
+        (end < next && segment.last() > Some(end)).then_some(end..next)
     }
 
     /// Bytes of all segment files.

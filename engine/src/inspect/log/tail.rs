@@ -1,6 +1,6 @@
 //! How a log ends: cleanly, torn, or damaged. Crash rule 15 in words.
 
-use super::{LogView, Reading, read_record, resync};
+use super::{LogView, Reading, header_at, read_record, visit_magics};
 use crate::disk::File;
 use crate::format::log_record::RecordFault;
 use crate::format::meta::Meta;
@@ -8,6 +8,7 @@ use crate::ids::Lsn;
 use crate::inspect::source::{Source, read_range};
 use crate::limits::PAGE_BYTES;
 use serde::Serialize;
+use std::ops::ControlFlow;
 
 /// How many bytes are looked at in one go for the last one that is not zero.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -66,6 +67,9 @@ pub fn explain(
         let fault = RecordFault::Magic { found: [0; 4] };
         return Ok(corrupt(at, fault, meta, "a meta's log position"));
     };
+    if let Some((proven, by)) = segment_proof(log, at) {
+        return Ok(corrupt(at, fault, proven, by));
+    }
     let later = later_proof(source, log, at)?;
     if later > at {
         return Ok(corrupt(at, fault, later, "a later record"));
@@ -78,6 +82,17 @@ pub fn explain(
         "{bytes} bytes behind {at} are no whole record ({fault}). Nothing proves that they were ever durable, so no commit was acknowledged on them: a crash cut this write short, and recovery stops here."
     );
     Ok(Tail::Torn { at, fault, bytes, explanation })
+}
+
+/// Explains the bytes at `at` if no record starts there; `None` where one does, or where nothing is.
+///
+/// # Errors
+/// `Io`.
+pub fn explain_gap(source: &Source, log: &LogView, at: Lsn) -> crate::Result<Option<Tail>> {
+    match read_record(source, log, at)? {
+        Reading::Broken(fault) => explain(source, log, at, Some(fault)).map(Some),
+        Reading::Record(..) | Reading::SegmentEnd(_) | Reading::End => Ok(None),
+    }
 }
 
 fn corrupt(at: Lsn, fault: RecordFault, proven: Lsn, by: &str) -> Tail {
@@ -100,22 +115,28 @@ fn metas_position(source: &Source) -> crate::Result<Lsn> {
     Ok(position)
 }
 
-/// The highest durable position that a sound record behind `at` proves.
+/// The highest durable position that a header behind `at` claims. The record itself need not be whole: its
+/// header was written after what it claims (recovery judges so too).
 fn later_proof(source: &Source, log: &LogView, at: Lsn) -> crate::Result<Lsn> {
     let mut proven = Lsn::default();
-    let mut next = resync(source, log, at)?;
-    while let Some(lsn) = next {
-        next = match read_record(source, log, lsn)? {
-            Reading::Record(view, _) => {
-                proven = proven.max(view.durable_lsn);
-                Some(view.end_lsn)
-            }
-            Reading::SegmentEnd(lsn) => Some(lsn),
-            Reading::Broken(_) => resync(source, log, lsn)?,
-            Reading::End => None,
-        };
-    }
+    visit_magics(source, log, at, &mut |lsn| {
+        let claimed = header_at(source, log, lsn)?.map(|header| header.durable_lsn);
+        proven = proven.max(claimed.unwrap_or_default());
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(proven)
+}
+
+/// What the segment that holds `at` proves by itself: it was synced as far as its successor starts, and as
+/// far as a recovery copied it (CRASH-19).
+fn segment_proof(log: &LogView, at: Lsn) -> Option<(Lsn, &'static str)> {
+    let (_, segment) = log.segment_at(at)?;
+    let copied = segment.header.map(|header| header.copied_through).filter(|copied| *copied > at);
+    match (segment.end.filter(|end| *end > at), copied) {
+        (Some(end), _) => Some((end, "the segment that follows")),
+        (None, Some(copied)) => Some((copied, "the recovery that copied this segment")),
+        (None, None) => None,
+    }
 }
 
 /// Bytes from `at` to the last byte of its segment that is not zero.

@@ -153,16 +153,29 @@ fn a_record_is_taken_apart() {
     assert_eq!(record(&source, &log, Lsn::new(starts[1] + 8)).unwrap(), None);
 }
 
+/// Recovery refuses such a log, so it must not be called a write that a crash cut short.
+#[test]
+fn a_torn_record_proves_with_its_header_what_was_durable_before_it() {
+    let (bytes, starts) = records_from(0, 1, 3, u64::MAX);
+    let bytes = flipped(&flipped(&bytes, starts[1]), starts[2]);
+    let (source, log) = open(&[("log", segment_file(&segment_header(1, 0), &bytes))]);
+    let found = records(&source, &log, Lsn::new(0), 10).unwrap();
+    assert_eq!(txns(&found), [1]);
+    assert!(matches!(found.tail, Some(Tail::Corrupt { .. })), "{:?}", found.tail);
+}
+
+/// The records with a bit of the payload of the one at `at` flipped.
+fn flipped(bytes: &[u8], at: u64) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[at as usize + 70] ^= 1;
+    bytes
+}
+
 #[test]
 fn tails_are_explained() {
     let (sound, starts) = records_from(0, 1, 3, 0);
     let (proving, _) = records_from(0, 1, 3, u64::MAX);
     let cut = (starts[2] + 40) as usize;
-    let flipped = |bytes: &[u8], at: u64| {
-        let mut bytes = bytes.to_vec();
-        bytes[at as usize + 70] ^= 1;
-        bytes
-    };
     type Expect = fn(&Tail) -> bool;
     let cases: &[(&str, Vec<u8>, &[u64], Expect)] = &[
         ("whole", sound.clone(), &[1, 2, 3], |tail| matches!(tail, Tail::Clean { .. })),
@@ -186,12 +199,31 @@ fn tails_are_explained() {
         let bytes = flipped(bytes, starts[1]);
         let (source, log) = open(&[("log", segment_file(&segment_header(1, 0), &bytes))]);
         let at = Lsn::new(starts[1]);
-        let Reading::Broken(fault) = read_record(&source, &log, at).unwrap() else {
-            panic!("{name}: a broken record")
-        };
-        let tail = explain(&source, &log, at, Some(fault)).unwrap();
+        let tail = explain_gap(&source, &log, at).unwrap().expect("no record starts there");
         assert_eq!(matches!(tail, Tail::Corrupt { .. }), damage, "{name}: {tail:?}");
+        assert_eq!(explain_gap(&source, &log, Lsn::new(starts[2])).unwrap(), None, "{name}");
+        let found = records(&source, &log, Lsn::new(0), 100).unwrap().records;
+        let gaps = found.windows(2).filter_map(|pair| log.gap(pair[0].end_lsn, pair[1].lsn));
+        assert!(gaps.eq([at..Lsn::new(starts[2])]), "{name}");
     }
+}
+
+#[test]
+fn a_broken_record_at_the_end_of_a_segment_leaves_a_gap() {
+    let (first, starts) = records_from(0, 1, 2, 0);
+    let end = first.len() as u64;
+    let (second, _) = records_from(end, 3, 1, 0);
+    let (source, log) = open(&[
+        ("log.1", segment_file(&segment_header(1, 0), &flipped(&first, starts[1]))),
+        ("log", segment_file(&segment_header(2, end), &second)),
+    ]);
+    let found = records(&source, &log, Lsn::new(0), 100).unwrap();
+    assert_eq!(txns(&found), [1, 3]);
+    let pair = &found.records;
+    let gap = log.gap(pair[0].end_lsn, pair[1].lsn);
+    assert_eq!(gap, Some(Lsn::new(starts[1])..Lsn::new(end)));
+    let why = explain_gap(&source, &log, Lsn::new(starts[1])).unwrap();
+    assert!(matches!(why, Some(Tail::Corrupt { .. })), "a later segment proves it: {why:?}");
 }
 
 #[test]
