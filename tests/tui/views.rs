@@ -1,9 +1,10 @@
-//! Every screen on the demo database and on damaged copies, as text, and as a grid of styles.
+//! Every screen on the demo database and on damaged copies, as text; `styles` has how it is coloured.
 //!
 //! The demo database is the same byte for byte, so what is drawn is too. Snapshots live in
 //! `goldens/tui/WxH`; `INSTA_UPDATE=always cargo test -p northstar --test tui_views` blesses them.
 
 mod shared;
+mod styles;
 
 use northstar_workbench::app::App;
 use northstar_workbench::keymap::Keymap;
@@ -12,13 +13,12 @@ use northstar_workbench::place::{At, Place};
 use northstar_workbench::print;
 use northstar_workbench::screens::ScreenId;
 use northstar_workbench::theme::{Look, Palette};
-use ratatui::buffer::Buffer;
-use ratatui::style::{Color, Modifier};
 use shared::demo;
 use std::path::{Path, PathBuf};
 
 const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (160, 50)];
 
+/// A screen of a file, everything loaded.
 fn app(path: &Path, screen: ScreenId, palette: Palette, size: (u16, u16)) -> App {
     let look = Look { palette, ascii: false };
     let place = Some(Place::new(screen, At::Here));
@@ -27,41 +27,14 @@ fn app(path: &Path, screen: ScreenId, palette: Palette, size: (u16, u16)) -> App
     app
 }
 
-fn snapshot(name: &str, size: (u16, u16), text: &str) {
+/// Compares with the snapshot `name` in a folder of `goldens/tui`.
+fn snapshot(folder: &str, name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../goldens/tui");
-    settings.set_snapshot_path(root.join(format!("{}x{}", size.0, size.1)));
+    settings.set_snapshot_path(root.join(folder));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, text));
-}
-
-/// A letter for each style, so that a change of colours is a change of text.
-fn styles(buffer: &Buffer) -> String {
-    let mut names: Vec<(Color, Color, Modifier)> = Vec::new();
-    let mut out = String::new();
-    for y in buffer.area.top()..buffer.area.bottom() {
-        let mut line = String::new();
-        for x in buffer.area.left()..buffer.area.right() {
-            let cell = buffer.cell((x, y)).expect("inside");
-            let style = (cell.fg, cell.bg, cell.modifier);
-            if style == (Color::Reset, Color::Reset, Modifier::empty()) {
-                line.push(' ');
-                continue;
-            }
-            let at = names.iter().position(|known| *known == style).unwrap_or_else(|| {
-                names.push(style);
-                names.len() - 1
-            });
-            line.push(char::from(b'a' + u8::try_from(at).expect("few styles")));
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    for (at, style) in (b'a'..).zip(&names) {
-        out.push_str(&format!("{}: {style:?}\n", char::from(at)));
-    }
-    out
 }
 
 /// Screens that show the file and nothing of this machine: the overview names the directory, the
@@ -77,34 +50,47 @@ fn every_screen_on_the_demo() {
         for screen in screens() {
             let app = app(&demo.path(), screen, Palette::Dark, size);
             let text = print::characters(&print::frame(&app, size)).join("\n");
-            snapshot(&format!("demo_{}", screen.name()), size, &text);
+            let folder = format!("{}x{}", size.0, size.1);
+            snapshot(&folder, &format!("demo_{}", screen.name()), &text);
         }
     }
 }
 
+/// What a screen shows survives ASCII: no glyph becomes the question mark of the unknown.
 #[test]
-fn styles_carry_the_same_meaning_in_every_palette() {
+fn ascii_has_a_stand_in_for_every_glyph() {
     let demo = demo();
-    let size = (80, 24);
-    for palette in [Palette::Dark, Palette::Mono] {
-        for screen in [ScreenId::Map, ScreenId::Page, ScreenId::Metas] {
-            let app = app(&demo.path(), screen, palette, size);
-            let text = styles(&print::frame(&app, size));
-            snapshot(&format!("style_{}_{}", palette.name(), screen.name()), size, &text);
+    for size in SIZES {
+        for screen in screens() {
+            let mut app = app(&demo.path(), screen, Palette::Mono, size);
+            let glyphs = print::frame(&app, size);
+            print::press(&mut app, "ctrl-a", size).expect("a key");
+            let ascii = print::frame(&app, size);
+            for (glyph, stand_in) in glyphs.content().iter().zip(ascii.content()) {
+                let (glyph, stand_in) = (glyph.symbol(), stand_in.symbol());
+                assert!(stand_in.is_ascii(), "{stand_in} on {}", screen.name());
+                let lost = stand_in == "?" && glyph != "?";
+                assert!(!lost, "{glyph} on {} has no stand-in", screen.name());
+            }
         }
     }
+}
+
+/// A copy of a database with all that is beside it.
+fn copy_of(source: &Path) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for entry in std::fs::read_dir(source.parent().expect("a parent")).expect("a listing") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), directory.path().join(entry.file_name())).expect("a copy");
+    }
+    let path = directory.path().join(source.file_name().expect("a name"));
+    (directory, path)
 }
 
 /// A copy of the demo with one byte of a leaf flipped, and the page.
 fn damaged() -> (tempfile::TempDir, PathBuf, u64) {
     let demo = demo();
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = directory.path().join("demo.ns");
-    let source = demo.path();
-    for entry in std::fs::read_dir(source.parent().expect("a parent")).expect("a listing") {
-        let entry = entry.expect("an entry");
-        std::fs::copy(entry.path(), directory.path().join(entry.file_name())).expect("a copy");
-    }
+    let (directory, path) = copy_of(&demo.path());
     let app = app(&path, ScreenId::Rows, Palette::Dark, (80, 24));
     let leaf = app.json()["rows"][3]["row"]["leaf"]["page"].as_u64().expect("a leaf's page");
     let mut bytes = std::fs::read(&path).expect("the copy is read");
@@ -136,6 +122,33 @@ fn damage_is_shown_where_it_is() {
     let shown = print::characters(&print::frame(&page, size)).join("\n");
     assert!(shown.contains(&format!("p{leaf} leaf")), "{shown}");
     assert!(shown.contains("✗ checksum: stored"), "{shown}");
+}
+
+/// A copy of the demo with a bit of an operation flipped in a record that the pages do not have yet.
+#[test]
+fn damage_in_the_middle_of_the_log_is_shown_and_found() {
+    let demo = demo();
+    let (_directory, path) = copy_of(&demo.path());
+    let log = path.with_file_name("demo.ns.log");
+    let mut bytes = std::fs::read(&log).expect("the log is read");
+    let needle = b"GRINNING FACE\",\"category\":\"So\",\"since\":\"6.1\",\"seen\"";
+    let at = bytes.windows(needle.len()).position(|window| window == needle);
+    bytes[at.expect("the operation of the tail")] ^= 0x10;
+    std::fs::write(&log, bytes).expect("the copy is written");
+    let size = (120, 40);
+    let mut app = app(&path, ScreenId::Log, Palette::Dark, size);
+    let gaps = app.json()["gaps"].as_array().expect("a list").len();
+    assert_eq!(gaps, 1);
+    // The newest record is behind the damage: recovery does not come so far.
+    let shown = print::characters(&print::frame(&app, size)).join("\n");
+    assert!(shown.contains("recovery does not get here"), "{shown}");
+    print::press(&mut app, "[", size).expect("a key");
+    let shown = print::characters(&print::frame(&app, size)).join("\n");
+    assert!(shown.contains("that are no record"), "{shown}");
+    assert!(shown.contains("This is damage, not a crash"), "{shown}");
+    // No filter hides it.
+    print::press(&mut app, "t t", size).expect("keys");
+    assert!(app.text().join("\n").contains("that are no record"));
 }
 
 #[test]

@@ -3,14 +3,21 @@
 //! Built by the real engine from `assets/unicode` into a private directory (mode 0700) that is removed
 //! at exit. Each version of Unicode adds its characters; misspelt names are mended as the standard
 //! mended them (updates), and the aliases of control codes are taken out again (deletes). Checkpoints
-//! fall in between, so that there are old versions of pages, free pages, history rows and a log tail.
+//! fall in between, so that there are old versions of pages, free pages, history rows and a log tail. A few
+//! tasks stand in its queue, and two cartridges beside it: one for an older state, one for the newest.
 //!
 //! The end is what a power cut leaves: the files are copied while the database is open, then a record
 //! that was being written is put behind the copy's log, as far as it got.
 
+mod tasks;
+
+use northstar_engine::cartridge::BuildRequest;
+use northstar_engine::cartridge::prefix_counts::PrefixCounts;
 use northstar_engine::disk::clock::ManualClock;
 use northstar_engine::disk::entropy::SeededEntropy;
 use northstar_engine::disk::file::RealStorage;
+use northstar_engine::queue::pending_tasks::PendingTasks;
+use northstar_engine::shelf::Kind;
 use northstar_engine::{Db, Durability, Error, History, LogRetention, Options, Result, WriteTxn};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -70,10 +77,19 @@ pub fn build() -> Result<Demo> {
             &built,
         )?;
     fill(&db)?;
+    cartridge(&db, Kind::PrefixCounts(PrefixCounts::default()), &demo, "prefixes.cart")?;
+    tail(&db)?;
+    cartridge(&db, Kind::PendingTasks(PendingTasks::default()), &demo, "tasks.cart")?;
     cut_power(&db, &built, &demo.path())?;
     db.close()?;
     fs::remove_dir_all(&workshop).map_err(|error| Error::io("remove", &workshop, error))?;
     Ok(demo)
+}
+
+/// Builds a cartridge for the state of now beside the demo.
+fn cartridge(db: &Db, kind: Kind, demo: &Demo, name: &str) -> Result<()> {
+    db.sync()?; // Only of durable states.
+    kind.build(db, &demo.directory.path().join(name), BuildRequest::default()).map(drop)
 }
 
 /// One line of a table, split at its tabs.
@@ -138,8 +154,13 @@ fn fill(db: &Db) -> Result<()> {
         Ok(())
     })?;
     commits.one(|write| write.del_range("list/01D000".."list/01E000").map(|_| ()))?;
-    commits.checkpoint()?;
-    // A tail that only the log holds.
+    tasks::fill(db)?;
+    commits.checkpoint()
+}
+
+/// A tail that only the log holds.
+fn tail(db: &Db) -> Result<()> {
+    let commits = Commits { db, done: 0 };
     for note in ["first look", "second look"] {
         commits.tail(|write| write.put(format!("note/{note}"), "written after the checkpoint"))?;
     }
@@ -227,7 +248,7 @@ impl Commits<'_> {
     }
 
     /// A commit that no checkpoint follows.
-    fn tail(&mut self, work: impl FnOnce(&mut WriteTxn) -> Result<()>) -> Result<()> {
+    fn tail(&self, work: impl FnOnce(&mut WriteTxn) -> Result<()>) -> Result<()> {
         let mut write = self.db.begin_write()?;
         work(&mut write)?;
         write.commit().map(|_| ())

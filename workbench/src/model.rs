@@ -18,6 +18,7 @@ pub mod progress;
 pub mod queue;
 pub mod referrers;
 pub mod rows;
+pub mod rules;
 pub mod scratch;
 pub mod space;
 pub mod summary;

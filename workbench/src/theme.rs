@@ -263,7 +263,8 @@ fn mono(role: Role) -> Style {
         }
         Role::Selected => plain.add_modifier(Modifier::REVERSED),
         Role::Echo => plain.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
-        Role::Bad | Role::Removed => plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
+        // Not reversed: the selection must show on it too.
+        Role::Bad | Role::Removed => plain.add_modifier(Modifier::BOLD | Modifier::ITALIC),
         Role::Link => plain.add_modifier(Modifier::UNDERLINED),
         Role::Gap => plain.add_modifier(Modifier::ITALIC),
         _ => plain,

@@ -60,15 +60,18 @@ impl App {
             right.push((Role::Dim, "● LIVE".to_owned()));
         }
         let (errors, warnings) = (summary.errors, summary.warnings);
+        let counted = |mark: &str, count: u64, noun: &str| match narrow {
+            true => format!("{mark}{count}"),
+            false => format!("{mark} {}", text::plural(count, noun)),
+        };
         if errors > 0 {
-            right.push((Role::Bad, format!("✗{} {}", errors, if narrow { "" } else { "bad" })));
+            right.push((Role::Bad, counted("✗", errors, "error")));
         }
         if warnings > 0 {
-            let noun = if narrow { "" } else { " notes" };
-            right.push((Role::Warn, format!("!{warnings}{noun}")));
+            right.push((Role::Warn, counted("!", warnings, "warning")));
         }
         if summary.checked && errors == 0 && warnings == 0 {
-            right.push((Role::Good, "✓".to_owned()));
+            right.push((Role::Good, if narrow { "✓" } else { "✓ sound" }.to_owned()));
         }
         let taken: usize = right.iter().map(|(_, text)| text::width(text.trim_end()) + 2).sum();
         let left_width = width.saturating_sub(u16::try_from(taken).unwrap_or(u16::MAX));
@@ -118,22 +121,31 @@ impl App {
         self.draw_screen_numbers(painter, x);
     }
 
-    /// The number keys at the right of the breadcrumb, where there is room.
+    /// The number keys at the right of the breadcrumb: with their screens' names, spaced or close as there
+    /// is room, else only that there are such keys.
     fn draw_screen_numbers(&self, painter: &mut Painter<'_>, from: u16) {
-        let mut pieces: Vec<(Role, String)> = Vec::new();
-        for id in ScreenId::ALL {
-            let Some(digit) = id.digit() else { continue };
-            let role = if *id == self.current { Role::Accent } else { Role::Dim };
-            pieces.push((role, format!("{digit} {}", id.name())));
-        }
-        let width: usize = pieces.iter().map(|(_, text)| text::width(text) + 2).sum();
         let room = usize::from(painter.width().saturating_sub(from)).saturating_sub(2);
-        if width > room {
+        let screens: Vec<(ScreenId, char)> =
+            ScreenId::ALL.iter().filter_map(|id| Some((*id, id.digit()?))).collect();
+        let width_with = |gap: usize| -> usize {
+            let each = screens.iter().map(|(id, _)| 1 + gap + text::width(id.name()) + 1 + gap);
+            each.sum::<usize>()
+        };
+        let Some(gap) = [1, 0].into_iter().find(|gap| width_with(*gap) <= room) else {
+            let short = "1…9 0 screens ";
+            if text::width(short) <= room {
+                painter.put_right(painter.width(), 1, short, Role::Dim);
+            }
             return;
-        }
-        let mut x = painter.width().saturating_sub(u16::try_from(width).unwrap_or(u16::MAX));
-        for (role, piece) in &pieces {
-            x = painter.put(x, 1, piece, *role).saturating_add(2);
+        };
+        let width = u16::try_from(width_with(gap)).unwrap_or(u16::MAX);
+        let mut x = painter.width().saturating_sub(width);
+        let gap = u16::try_from(gap).unwrap_or(0);
+        for (id, digit) in &screens {
+            let here = *id == self.current;
+            painter.put_char(x, 1, *digit, Role::Key);
+            let role = if here { Role::Accent } else { Role::Dim };
+            x = painter.put(x + 1 + gap, 1, id.name(), role).saturating_add(1 + gap);
         }
     }
 
@@ -172,7 +184,8 @@ impl App {
         let movement = [Act::Up, Act::Down, Act::Left, Act::Right, Act::PageUp, Act::PageDown];
         let own = own
             .into_iter()
-            .filter(|act| !movement.contains(act) && !matches!(act, Act::Top | Act::End));
+            .filter(|act| !movement.contains(act))
+            .filter(|act| !matches!(act, Act::Top | Act::End | Act::PrevPane));
         let general =
             [Act::Goto, Act::JumpBack, Act::Referrers, Act::Copy, Act::Palette, Act::Quit];
         let general = general.into_iter().filter(|act| self.works(*act));

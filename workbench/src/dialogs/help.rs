@@ -100,7 +100,8 @@ impl Help {
                 line.draw(&mut inner, 2, 2, width.saturating_sub(3));
             }
             None => {
-                let hint = "Enter does it · / searches · Esc closes · 1-9 0 change screen";
+                let hint =
+                    "Enter does it  / searches  Esc closes  1-9 0 change screen  · only here";
                 inner.put(1, 2, hint, Role::Dim);
             }
         }

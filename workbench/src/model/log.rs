@@ -3,7 +3,7 @@
 use crate::job::{Data, Desk, Job};
 use northstar_engine::format::log_record::RecordType;
 use northstar_engine::inspect::log::{
-    LogView, OpView, RecordDetail, RecordView, Tail, record, records, segments,
+    LogView, OpView, RecordDetail, RecordView, Tail, explain_gap, record, records, segments,
 };
 use northstar_engine::inspect::tree::row_keys;
 use northstar_engine::printable::Printable;
@@ -144,6 +144,36 @@ impl Job for LoadRecord {
         let source = desk.source()?;
         let detail = record(&source, &self.log, self.lsn).map_err(|error| error.to_string())?;
         Ok(Box::new(LoadedRecord { lsn: self.lsn, detail }))
+    }
+}
+
+/// What stands where a gap starts.
+#[derive(Clone, Debug)]
+pub struct ExplainedGap {
+    /// Where.
+    pub at: Lsn,
+    /// Damage, or a write that a crash cut short; none when a record is there by now.
+    pub why: Option<Tail>,
+}
+
+/// Explains the bytes between two records that are no record.
+#[derive(Debug)]
+pub struct ExplainGap {
+    /// Where they start.
+    pub at: Lsn,
+    /// The segments.
+    pub log: Arc<LogView>,
+}
+
+impl Job for ExplainGap {
+    fn name(&self) -> String {
+        format!("look at what stands at {}", self.at)
+    }
+
+    fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
+        let source = desk.source()?;
+        let why = explain_gap(&source, &self.log, self.at).map_err(|error| error.to_string())?;
+        Ok(Box::new(ExplainedGap { at: self.at, why }))
     }
 }
 

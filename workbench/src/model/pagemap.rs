@@ -7,7 +7,7 @@ mod ages;
 pub mod class;
 
 use ages::Ages;
-pub use class::{CLASSES, Class, Mode};
+pub use class::{CLASSES, Class, Mode, state_text};
 use northstar_engine::format::page::PageType;
 use northstar_engine::inspect::find::{PageState, PageSummary, Survey};
 use northstar_engine::{PageId, TxnId};

@@ -1,9 +1,10 @@
 //! Pages: a few words about each for the map, and one page taken apart for the inspector.
 
 use crate::job::{Data, Desk, Job};
+use crate::text;
 use northstar_engine::inspect::find::{PageSummary, SummaryDepth, summaries};
 use northstar_engine::inspect::tree::{Root, lookup, row_keys};
-use northstar_engine::inspect::{self, PageView};
+use northstar_engine::inspect::{self, FieldValue, FieldView, PageView};
 use northstar_engine::{FileUuid, PageId, TxnId};
 
 /// Pages in one batch of a scan.
@@ -71,6 +72,72 @@ impl LoadedPage {
         Self { bytes, moved: self.moved, view }
     }
 }
+
+/// Fields at the front of every page, which say nothing of what is in this one.
+const PAGE_HEADER: &str = "page header";
+/// The groups of a node's rows or children, and of what their keys have in common.
+const CELLS: &str = "cells";
+const PREFIX: &str = "prefix";
+
+impl LoadedPage {
+    /// What the page holds, in up to `limit` lines: the keys of a node with their children or values, else
+    /// its fields.
+    pub fn contents(&self, limit: usize) -> Vec<String> {
+        let group = |name: &str| self.view.fields.iter().find(|field| field.name == name);
+        if let Some(cells) = group(CELLS) {
+            let prefix = group(PREFIX).map(|field| text_of(&field.value)).unwrap_or_default();
+            return cells
+                .children
+                .iter()
+                .take(limit)
+                .map(|cell| cell_line(&prefix, cell))
+                .collect();
+        }
+        let groups = self.view.fields.iter().filter(|field| field.name != PAGE_HEADER);
+        let inner = groups.flat_map(|group| match group.children.is_empty() {
+            true => std::slice::from_ref(group),
+            false => group.children.as_slice(),
+        });
+        inner.take(limit).map(field_line).collect()
+    }
+}
+
+/// A value without the quotes around bytes.
+fn text_of(value: &FieldValue) -> String {
+    value.to_string().trim_matches('"').to_owned()
+}
+
+fn field_line(field: &FieldView) -> String {
+    match &field.value {
+        FieldValue::Group => {
+            let inner = field.children.iter().map(|child| child.value.to_string());
+            format!("{:<17} {}", field.name, inner.collect::<Vec<_>>().join(" "))
+        }
+        value => format!("{:<17} {value}", field.name),
+    }
+}
+
+/// A key, and where it leads or how long its value is.
+fn cell_line(prefix: &str, cell: &FieldView) -> String {
+    let key = cell.children.iter().find(|field| field.name == "key");
+    let key = key.map(|field| text_of(&field.value)).unwrap_or_default();
+    let link = cell.children.iter().find_map(|field| field.link.as_ref()?.page());
+    let bytes = cell.children.iter().find(|field| field.name == "value");
+    let behind = match (link, bytes) {
+        (Some(page), _) => format!("→ p{page}"),
+        (None, Some(value)) => text::bytes(value.range.len() as u64),
+        (None, None) => String::new(),
+    };
+    let key = if prefix.is_empty() && key.is_empty() {
+        "-∞".to_owned()
+    } else {
+        format!("{prefix}{key}")
+    };
+    format!("{} {behind}", text::fit(&key, KEY_COLUMNS))
+}
+
+/// Columns of a key among the contents.
+const KEY_COLUMNS: usize = 36;
 
 /// Where the keys of a leaf are in an older state.
 #[derive(Clone, Debug)]

@@ -19,6 +19,7 @@ use crate::widgets::list::Cursor;
 use northstar_engine::sim::Fate;
 use serde_json::{Value, json};
 use std::any::Any;
+use std::cell::Cell;
 use std::sync::Arc;
 
 const RUN: &str = "run";
@@ -55,8 +56,17 @@ pub struct LabScreen {
     outcome: Option<Outcome>,
     tally: Option<Tally>,
     rounds: u64,
+    /// Where the first moment was last drawn, and where the cut had a row of its own: clicks go by it.
+    seen: Cell<Seen>,
     started: bool,
     error: Option<String>,
+}
+
+/// Rows of the timeline as last drawn.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    top: u16,
+    cut: Option<u16>,
 }
 
 impl LabScreen {
@@ -312,8 +322,10 @@ impl Component for LabScreen {
     }
 
     fn click(&mut self, _: u16, y: u16, _: bool, _: &Context) -> Vec<Effect> {
-        let row =
-            y.checked_sub(2).and_then(|y| self.timeline.row_at(usize::from(y), self.moments()));
+        let Seen { top, cut } = self.seen.get();
+        let below_cut = u16::from(cut.is_some_and(|cut| y > cut));
+        let row = y.checked_sub(top + below_cut);
+        let row = row.and_then(|row| self.timeline.row_at(usize::from(row), self.moments()));
         match row {
             Some(row) if self.pane == Pane::Timeline => self.move_to(row),
             _ => Vec::new(),

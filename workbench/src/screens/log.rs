@@ -1,7 +1,8 @@
 //! The commit log: every record, what the selected one did, and how the log ends.
 //!
 //! Records, their operations and the explanation of the tail come from `inspect::log`. Filters by type,
-//! transaction, key and page; `]` goes to the next record with a problem or to the tail.
+//! transaction, key and page; `]` goes to the next record with a problem, to bytes between records that are
+//! none, or to the tail.
 
 mod draw;
 mod filter;
@@ -9,24 +10,26 @@ mod filter;
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::model::log::{
-    FindTouching, Keys, LoadLog, LoadRecord, LoadedRecord, LogEnd, LogOpened, LogPart, RECORDS_MAX,
-    Touching, type_name,
+    ExplainGap, ExplainedGap, FindTouching, Keys, LoadLog, LoadRecord, LoadedRecord, LogEnd,
+    LogOpened, LogPart, RECORDS_MAX, Touching, type_name,
 };
 use crate::place::{At, Place};
 use crate::text;
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
-use filter::Filter;
-use northstar_engine::PageId;
+use filter::{Filter, Row};
 use northstar_engine::format::log_record::RecordType;
 use northstar_engine::inspect::log::{LogView, OpView, RecordDetail, RecordView, Tail};
 use northstar_engine::printable::{Printable, unescape};
+use northstar_engine::{Lsn, PageId};
 use serde_json::{Value, json};
 use std::any::Any;
+use std::ops::Range;
 use std::sync::Arc;
 
 const LOG: &str = "log";
 const RECORD: &str = "record";
+const GAP: &str = "gap";
 const TOUCHING: &str = "touching";
 const KEY: &str = "key";
 const PAGE: &str = "page";
@@ -47,11 +50,13 @@ pub struct LogScreen {
     records: Vec<RecordView>,
     tail: Option<Tail>,
     ended: bool,
-    /// Indices into `records` that pass the filters.
-    shown: Vec<usize>,
+    /// The records that pass the filters, and the gaps.
+    shown: Vec<Row>,
     filter: Filter,
     cursor: Cursor,
     detail: Option<RecordDetail>,
+    /// What stands in the selected gap.
+    gap: Option<ExplainedGap>,
     ops: Cursor,
     pane: Pane,
     histogram: bool,
@@ -68,11 +73,9 @@ impl LogScreen {
     /// Shows what passes the filters, and stays near what was selected.
     fn narrow(&mut self) -> Vec<Effect> {
         let here = self.selected().map(|record| record.lsn);
-        self.shown = (0..self.records.len())
-            .filter(|at| self.records.get(*at).is_some_and(|record| self.filter.passes(record)))
-            .collect();
-        let lsn_at = |at: &usize| self.records.get(*at).map(|record| record.lsn);
-        let at = self.shown.iter().position(|at| here.is_some() && lsn_at(at) >= here);
+        self.shown.clear();
+        self.show_new(0);
+        let at = self.shown.iter().position(|row| here.is_some() && self.lsn_of(row) >= here);
         let len = self.len();
         self.cursor.select(at.unwrap_or(0), len);
         self.load_detail()
@@ -91,8 +94,42 @@ impl LogScreen {
         self.shown.len() + usize::from(self.tail.is_some() && segments > 0)
     }
 
+    /// Adds the rows of the records from `from` on.
+    fn show_new(&mut self, from: usize) {
+        let Some(log) = &self.log else { return };
+        self.shown.extend(self.filter.rows(log, &self.records, from..self.records.len()));
+    }
+
+    fn record_of(&self, row: &Row) -> Option<&RecordView> {
+        match row {
+            Row::Record(at) => self.records.get(*at),
+            Row::Gap(_) => None,
+        }
+    }
+
+    fn lsn_of(&self, row: &Row) -> Option<Lsn> {
+        match row {
+            Row::Record(at) => self.records.get(*at).map(|record| record.lsn),
+            Row::Gap(gap) => Some(gap.start),
+        }
+    }
+
     fn selected(&self) -> Option<&RecordView> {
-        self.shown.get(self.cursor.at).and_then(|at| self.records.get(*at))
+        self.shown.get(self.cursor.at).and_then(|row| self.record_of(row))
+    }
+
+    fn selected_gap(&self) -> Option<&Range<Lsn>> {
+        match self.shown.get(self.cursor.at) {
+            Some(Row::Gap(gap)) => Some(gap),
+            _ => None,
+        }
+    }
+
+    fn gaps(&self) -> impl Iterator<Item = &Range<Lsn>> {
+        self.shown.iter().filter_map(|row| match row {
+            Row::Gap(gap) => Some(gap),
+            Row::Record(_) => None,
+        })
     }
 
     fn on_tail(&self) -> bool {
@@ -101,10 +138,17 @@ impl LogScreen {
 
     fn load_detail(&mut self) -> Vec<Effect> {
         let lsn = self.selected().map(|record| record.lsn);
-        match (lsn, &self.log) {
-            (Some(lsn), Some(log)) => {
+        let gap = self.selected_gap().map(|gap| gap.start);
+        self.gap = None;
+        match (lsn, gap, &self.log) {
+            (Some(lsn), _, Some(log)) => {
                 let log = Arc::clone(log);
                 vec![Effect::Run(RECORD, Box::new(LoadRecord { lsn, log }))]
+            }
+            (None, Some(at), Some(log)) => {
+                self.detail = None;
+                let log = Arc::clone(log);
+                vec![Effect::Run(GAP, Box::new(ExplainGap { at, log }))]
             }
             _ => {
                 self.detail = None;
@@ -117,11 +161,12 @@ impl LogScreen {
     fn find(&mut self, at: &At) -> Vec<Effect> {
         let index = match at {
             // Lsn 118 is inside the record that starts at 100 and ends at 200.
-            At::Lsn(lsn) => self.shown.iter().position(|index| {
-                self.records.get(*index).is_some_and(|record| record.end_lsn > *lsn)
+            At::Lsn(lsn) => self.shown.iter().position(|row| match row {
+                Row::Record(at) => self.records.get(*at).is_some_and(|it| it.end_lsn > *lsn),
+                Row::Gap(gap) => gap.end > *lsn,
             }),
-            At::Txn(txn) => self.shown.iter().rposition(|index| {
-                self.records.get(*index).is_some_and(|record| {
+            At::Txn(txn) => self.shown.iter().rposition(|row| {
+                self.record_of(row).is_some_and(|record| {
                     record.txn_id == *txn && record.record_type == RecordType::Commit
                 })
             }),
@@ -171,7 +216,7 @@ impl LogScreen {
     fn next_problem(&mut self, forward: bool) -> Vec<Effect> {
         let len = self.len();
         let bad = |at: &usize| {
-            let record = self.shown.get(*at).and_then(|index| self.records.get(*index));
+            let record = self.shown.get(*at).and_then(|row| self.record_of(row));
             record.is_none_or(|record| record.problem.is_some())
         };
         let to = if forward {
@@ -229,7 +274,7 @@ impl Component for LogScreen {
                 self.pane = Pane::Ops;
                 Vec::new()
             }
-            Act::Open if self.pane == Pane::Records && !self.on_tail() => {
+            Act::Open if self.pane == Pane::Records && self.selected().is_some() => {
                 self.pane = Pane::Ops;
                 Vec::new()
             }
@@ -274,8 +319,9 @@ impl Component for LogScreen {
     }
 
     fn place(&self) -> At {
-        match (self.selected(), &self.tail) {
-            (Some(record), _) => At::Lsn(record.lsn),
+        let row = self.shown.get(self.cursor.at);
+        match (row.and_then(|row| self.lsn_of(row)), &self.tail) {
+            (Some(lsn), _) => At::Lsn(lsn),
             (None, Some(Tail::Clean { at } | Tail::Torn { at, .. } | Tail::Corrupt { at, .. })) => {
                 At::Lsn(*at)
             }
@@ -307,6 +353,10 @@ impl Component for LogScreen {
                 self.ops = Cursor::default();
                 self.detail = loaded.detail;
             }
+            return Vec::new();
+        }
+        if slot == GAP {
+            self.gap = data.downcast::<ExplainedGap>().ok().map(|gap| *gap);
             return Vec::new();
         }
         if slot == TOUCHING {
@@ -346,12 +396,7 @@ impl Component for LogScreen {
                     self.shown.clear();
                     from = 0;
                 }
-                let new = from..self.records.len();
-                let passing = new.filter(|at| {
-                    self.records.get(*at).is_some_and(|record| self.filter.passes(record))
-                });
-                let passing: Vec<usize> = passing.collect();
-                self.shown.extend(passing);
+                self.show_new(from);
                 return match self.wanted.clone() {
                     Some(at) => self.find(&at),
                     None => Vec::new(),
@@ -447,11 +492,14 @@ impl Component for LogScreen {
 
     fn json(&self, _: &Context) -> Value {
         let shown: Vec<&RecordView> =
-            self.shown.iter().filter_map(|at| self.records.get(*at)).collect();
+            self.shown.iter().filter_map(|row| self.record_of(row)).collect();
+        let gaps: Vec<Value> =
+            self.gaps().map(|gap| json!({ "from": gap.start, "to": gap.end })).collect();
         json!({
             "screen": "log",
             "segments": self.log.as_deref(),
             "records": shown,
+            "gaps": gaps,
             "tail": self.tail,
             "selected": self.detail,
         })

@@ -132,7 +132,7 @@ impl Component for MapScreen {
     fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
         let grid = self.grid.get();
         let row = i64::try_from(grid.columns.max(1)).unwrap_or(1);
-        let screenful = row * i64::from(grid.height.max(2) - 1);
+        let screenful = row * i64::from((grid.height / grid.cell_rows.max(1)).max(2) - 1);
         match act {
             Act::Left => self.step(-1, context),
             Act::Right => self.step(1, context),

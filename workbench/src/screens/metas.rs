@@ -18,6 +18,10 @@ use serde_json::{Value, json};
 use std::any::Any;
 
 const JUDGE: &str = "judge";
+/// Below this height the rules stand alone.
+const LOW: u16 = 12;
+/// The rule that chooses between two slots that keep all others.
+const NEWEST: &str = "META-11";
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -86,8 +90,13 @@ impl MetasScreen {
     }
 }
 
-fn result(step: &StepResult) -> (&'static str, Role, String) {
+/// What came of asking a slot about a rule. The last rule compares: to be the older of two sound slots
+/// is no fault.
+fn result(rule: &str, step: &StepResult) -> (&'static str, Role, String) {
     match step {
+        StepResult::Broken { found, .. } if rule == NEWEST => {
+            ("–", Role::Dim, format!("{found}, the other is newer"))
+        }
         StepResult::Holds { found } => ("✓", Role::Good, found.clone()),
         StepResult::Broken { expected, found } => {
             ("✗", Role::Bad, format!("{found}, expected {expected}"))
@@ -188,18 +197,24 @@ impl Component for MetasScreen {
         let (width, height) = (painter.width(), painter.height());
         let wide = usize::from(width.saturating_sub(2));
         let mut y = 0;
+        let low = height < LOW;
         for (role, line) in self.verdict() {
-            for line in text::wrap(&line, wide) {
+            // A low terminal keeps its rows for the rules.
+            let lines = if low { 1 } else { usize::MAX };
+            for line in text::wrap(&line, wide).into_iter().take(lines) {
                 painter.put(1, y, &line, role);
                 y += 1;
             }
         }
-        y += 1;
+        y += u16::from(!low);
         let side_by_side = width >= 120;
         let half = if side_by_side { width / 2 } else { width };
         let rules = u16::try_from(judgement.rules.len()).unwrap_or(u16::MAX).saturating_add(1);
         let room = height.saturating_sub(y);
-        let table = if side_by_side { room } else { rules.min(room.saturating_sub(4)) };
+        let table = match (side_by_side, low) {
+            (true, _) | (_, true) => room,
+            (false, false) => rules.min(room.saturating_sub(4)),
+        };
         draw_rules(judgement, &mut painter.part(1, y, half.saturating_sub(2), table));
         let (x, top) = if side_by_side { (half, y) } else { (1, y + table + 1) };
         let mut fields =
@@ -215,7 +230,8 @@ impl Component for MetasScreen {
         lines.push(String::new());
         for step in &judgement.rules {
             let [a, b] = &step.slots;
-            let ((mark_a, _, found_a), (mark_b, _, found_b)) = (result(a), result(b));
+            let (mark_a, _, found_a) = result(step.rule, a);
+            let (mark_b, _, found_b) = result(step.rule, b);
             lines.push(format!(
                 "{:<8} {:<30} A {mark_a} {:<34} B {mark_b} {}",
                 step.rule,
@@ -250,14 +266,15 @@ fn draw_rules(judgement: &MetaJudgement, painter: &mut Painter<'_>) {
     };
     let a_x = 9 + name_width;
     let b_x = a_x + column;
-    painter.put(a_x, 0, &head(SlotChoice::A), Role::Meta);
-    painter.put(b_x, 0, &head(SlotChoice::B), Role::Meta);
+    let room = usize::from(column.saturating_sub(1));
+    painter.put(a_x, 0, &text::cut(&head(SlotChoice::A), room), Role::Meta);
+    painter.put(b_x, 0, &text::cut(&head(SlotChoice::B), room), Role::Meta);
     for (y, step) in (1_u16..).zip(&judgement.rules) {
         painter.put(0, y, step.rule, Role::Dim);
         let name = text::cut(step.name, usize::from(name_width.saturating_sub(1)));
         painter.put(9, y, &name, Role::Text);
         for (x, slot) in [a_x, b_x].into_iter().zip(&step.slots) {
-            let (mark, role, found) = result(slot);
+            let (mark, role, found) = result(step.rule, slot);
             let at = painter.put(x, y, mark, role);
             let found = Printable::capped(&found, 200);
             let room = usize::from(column.saturating_sub(3));
@@ -299,6 +316,7 @@ impl MetasScreen {
             }
             if at == self.cursor.at {
                 painter.mark(0, y, width, 1, Role::Selected);
+                painter.put(0, y, "▌", Role::Selected);
             }
         }
     }

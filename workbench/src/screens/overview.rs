@@ -1,14 +1,21 @@
 //! The state of everything on one screen: what the file is, how it stands, where to look next.
 
+use super::problems::place_of;
 use super::sheet::{Line, SheetContent};
+use super::space::{page_lines, states};
 use super::tree::{chosen_root, roots};
 use super::{Context, ScreenId};
+use crate::model::survey;
 use crate::place::{At, Place};
 use crate::text;
 use crate::theme::Role;
-use crate::widgets::bar::bar;
-use northstar_engine::limits::PAGE_BYTES;
+use northstar_engine::FileUuid;
+use northstar_engine::inspect::{Problem, Severity};
+use northstar_engine::printable::Printable;
 use serde_json::{Value, json};
+
+/// Findings that are named here; the problems screen has them all.
+const FINDINGS: usize = 5;
 
 /// What the screen shows.
 #[derive(Debug, Default)]
@@ -16,6 +23,39 @@ pub struct OverviewSheet;
 
 fn go(screen: ScreenId) -> Place {
     Place::new(screen, At::Here)
+}
+
+/// What a check of everything found: the sums, and the gravest findings.
+fn health_lines(context: &Context) -> Vec<Line> {
+    let Some(survey) = &context.survey else {
+        return vec![Line::role(Role::Dim, "  not checked yet; ctrl-k checks everything")];
+    };
+    let report = &survey.report;
+    let count = |severity| survey::count(survey, severity);
+    let errors = count(Severity::Error) + report.problems_unlisted;
+    let (warnings, notes) = (count(Severity::Warning), count(Severity::Note));
+    let (role, mark) = match (errors, warnings) {
+        (0, 0) => (Role::Good, "✓ nothing is damaged".to_owned()),
+        (0, _) => (Role::Warn, "! the current state loses nothing".to_owned()),
+        _ => (Role::Bad, "✗ damaged".to_owned()),
+    };
+    let counted = [(errors, "error"), (warnings, "warning"), (notes, "note")];
+    let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+    let sums: Vec<String> = counted.map(|(count, noun)| text::plural(count, noun)).collect();
+    let sums = if sums.is_empty() { "no finding".to_owned() } else { sums.join(", ") };
+    let head = Line::role(role, format!("  {mark}: {sums}"));
+    let mut lines =
+        vec![if report.problems.is_empty() { head } else { head.to(go(ScreenId::Problems)) }];
+    let mut findings: Vec<&Problem> = report.problems.iter().collect();
+    findings.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    for problem in findings.into_iter().take(FINDINGS) {
+        let (expected, found) = (&problem.expected, &problem.found);
+        let line = format!("{}: expected {expected}, found {found}", problem.place);
+        let line = Printable::capped(&line, 300).into_string();
+        let line = Line::pair(&format!("{} {}", problem.severity.name(), problem.rule), line);
+        lines.push(line.to(place_of(problem).unwrap_or(go(ScreenId::Problems))));
+    }
+    lines
 }
 
 impl SheetContent for OverviewSheet {
@@ -34,7 +74,11 @@ impl SheetContent for OverviewSheet {
         let size =
             format!("{}, {}", text::bytes(summary.bytes), text::plural(summary.pages, "page"));
         lines.push(Line::pair("size", size).to(go(ScreenId::Map)));
-        lines.push(Line::pair("identity", summary.uuid.to_string()));
+        let identity = match summary.uuid == FileUuid::default() {
+            true => "none that can be read".to_owned(),
+            false => summary.uuid.to_string(),
+        };
+        lines.push(Line::pair("identity", identity));
         lines.push(Line::head("state"));
         let pages =
             summary.checkpoint.map_or("no valid meta".to_owned(), |txn| format!("txn {txn}"));
@@ -61,34 +105,9 @@ impl SheetContent for OverviewSheet {
             lines.push(Line::pair("history", what).to(go(ScreenId::Time)));
         }
         lines.push(Line::head("space"));
-        match &context.survey {
-            Some(survey) => {
-                let total = survey.file_pages;
-                let retired: u64 = survey.retired_rows.iter().map(|row| u64::from(row.count)).sum();
-                for (name, count) in [
-                    ("live", survey.live_pages()),
-                    ("older states", survey.kept_pages()),
-                    ("bookkeeping", survey.chain_pages() + 2),
-                    ("retired", retired),
-                ] {
-                    let bytes = text::bytes(count.saturating_mul(PAGE_BYTES as u64));
-                    let value = format!("{} {count:>6} pages  {bytes}", bar(count, total, 16));
-                    lines.push(Line::pair(name, value).to(go(ScreenId::Space)));
-                }
-            }
-            None => lines.push(Line::role(Role::Dim, "  checking everything…")),
-        }
+        lines.extend(page_lines(context));
         lines.push(Line::head("health"));
-        match (&context.survey, summary.errors, summary.warnings) {
-            (None, ..) => lines.push(Line::role(Role::Dim, "  not checked yet")),
-            (Some(_), 0, 0) => lines.push(Line::role(Role::Good, "  ✓ nothing is wrong")),
-            (Some(_), errors, warnings) => {
-                let role = if errors > 0 { Role::Bad } else { Role::Warn };
-                let errors = text::plural(errors, "error");
-                let line = format!("  {errors}, {}", text::plural(warnings, "warning"));
-                lines.push(Line::role(role, line).to(go(ScreenId::Problems)));
-            }
-        }
+        lines.extend(health_lines(context));
         lines
     }
 
@@ -105,6 +124,8 @@ impl SheetContent for OverviewSheet {
             "states": roots(context).len(),
             "errors": summary.errors,
             "warnings": summary.warnings,
+            "notes": context.survey.as_ref().map(|survey| survey::count(survey, Severity::Note)),
+            "pages_by_state": states(context),
             "checked": summary.checked,
         })
     }

@@ -288,10 +288,11 @@ impl PageScreen {
 
     fn title(page: &LoadedPage) -> String {
         let view = &page.view;
-        let kind = view.page_type.map_or("page of unknown kind", |page_type| page_type.name());
+        let kind = view.page_type.map_or("unknown kind", |page_type| page_type.name());
         let kind = if view.zero { "empty" } else { kind };
         let mut title = format!("p{} {kind}", view.id);
-        if let Some(level) = view.level {
+        let is_node = matches!(view.page_type, Some(PageType::Internal | PageType::Leaf));
+        if let Some(level) = view.level.filter(|_| is_node) {
             title += &format!(" level {level}");
         }
         title += &format!(" @{:#x}", view.offset);

@@ -111,7 +111,7 @@ impl SheetContent for QueueSheet {
             spans.push((Role::Dim, format!("{more}  ")));
             spans.push((Role::Text, payload.into_string()));
             let place = Place::new(ScreenId::Rows, At::Key(key.clone()));
-            lines.push(Line { spans, place: Some(place) });
+            lines.push(Line { spans, place: Some(place), head: false });
         }
         lines
     }

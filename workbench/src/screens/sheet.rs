@@ -2,16 +2,21 @@
 //!
 //! Such a screen says what its lines are ([`SheetContent`]); [`SheetScreen`] makes a [`Component`] of it.
 //! Lines are built when something has changed, not for every frame, and only the visible ones are drawn.
+//! Where all of it fits side by side, its sections stand in columns, as many as a wide terminal holds.
+
+mod columns;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::place::{At, Place};
+use crate::text;
 use crate::theme::Role;
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
+use columns::Columns;
 use serde_json::Value;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,28 +27,30 @@ pub(super) struct Line {
     pub(super) spans: Vec<(Role, String)>,
     /// Where Enter leads.
     pub(super) place: Option<Place>,
+    /// Whether a section starts with it.
+    pub(super) head: bool,
 }
 
 impl Line {
     /// A heading.
     pub(super) fn head(text: impl Into<String>) -> Self {
-        Self { spans: vec![(Role::Title, text.into())], place: None }
+        Self { spans: vec![(Role::Title, text.into())], place: None, head: true }
     }
 
     /// Plain text.
     pub(super) fn text(text: impl Into<String>) -> Self {
-        Self { spans: vec![(Role::Text, text.into())], place: None }
+        Self::role(Role::Text, text)
     }
 
     /// Text that means something.
     pub(super) fn role(role: Role, text: impl Into<String>) -> Self {
-        Self { spans: vec![(role, text.into())], place: None }
+        Self { spans: vec![(role, text.into())], ..Self::default() }
     }
 
     /// A name and a value, in columns.
     pub(super) fn pair(name: &str, value: impl Into<String>) -> Self {
         let spans = vec![(Role::Dim, format!("  {name:<18}")), (Role::Text, value.into())];
-        Self { spans, place: None }
+        Self { spans, ..Self::default() }
     }
 
     /// Leads to `place`.
@@ -111,6 +118,8 @@ pub(super) struct SheetScreen<C> {
     cursor: Cursor,
     /// The lines as of a version of the context; none after the content itself has changed.
     built: RefCell<Option<(u64, Arc<[Line]>)>>,
+    /// How the sections stood when last drawn: movement and clicks go by it.
+    columns: Cell<Columns>,
 }
 
 impl<C: SheetContent> SheetScreen<C> {
@@ -142,15 +151,24 @@ impl<C: SheetContent> Component for SheetScreen<C> {
             works.push(Act::Open);
         }
         works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
+        if self.columns.get().count() > 1 {
+            works.extend([Act::Left, Act::Right]);
+        }
         works
     }
 
     fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
         let lines = self.lines(context);
-        if act == Act::Open {
-            return self.place_at_cursor(&lines).map(Effect::Go).into_iter().collect();
+        match act {
+            Act::Open => return self.place_at_cursor(&lines).map(Effect::Go).into_iter().collect(),
+            Act::Left | Act::Right => {
+                let to = self.columns.get().beside(self.cursor.at, act == Act::Right, lines.len());
+                self.cursor.select(to, lines.len());
+            }
+            act => {
+                self.cursor.go(act, lines.len());
+            }
         }
-        self.cursor.go(act, lines.len());
         Vec::new()
     }
 
@@ -177,9 +195,14 @@ impl<C: SheetContent> Component for SheetScreen<C> {
         self.built.take();
     }
 
-    fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
+    fn click(&mut self, x: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
         let len = self.lines(context).len();
-        if let Some(at) = self.cursor.row_at(usize::from(y), len) {
+        let columns = self.columns.get();
+        let at = match columns.count() {
+            1 => self.cursor.row_at(usize::from(y), len),
+            _ => columns.line_at(x, y, len),
+        };
+        if let Some(at) = at {
             self.cursor.select(at, len);
         }
         if again { self.act(Act::Open, context) } else { Vec::new() }
@@ -198,15 +221,22 @@ impl<C: SheetContent> Component for SheetScreen<C> {
     fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
         let lines = self.lines(context);
         let (width, height) = (painter.width(), painter.height());
-        for (y, at) in (0_u16..).zip(self.cursor.window(lines.len(), usize::from(height))) {
-            let Some(line) = lines.get(at) else { break };
-            let x = painter.spans(1, y, &line.spans);
-            if line.place.is_some() {
-                painter.put(x + 1, y, "›", Role::Link);
+        let columns = Columns::of(&lines, width, height);
+        self.columns.set(columns);
+        if columns.count() == 1 {
+            for (y, at) in (0_u16..).zip(self.cursor.window(lines.len(), usize::from(height))) {
+                let Some(line) = lines.get(at) else { break };
+                draw_line(&mut painter.part(0, y, width, 1), line, at == self.cursor.at);
             }
-            if at == self.cursor.at {
-                painter.mark(0, y, width, 1, Role::Selected);
-                painter.put(0, y, "▌", Role::Selected);
+            return;
+        }
+        // Everything is visible: the window is the whole.
+        self.cursor.window(lines.len(), lines.len());
+        for column in 0..columns.count() {
+            let (x, wide) = columns.place(column);
+            for (y, at) in (0_u16..).zip(columns.lines(column, lines.len())) {
+                let Some(line) = lines.get(at) else { break };
+                draw_line(&mut painter.part(x, y, wide, 1), line, at == self.cursor.at);
             }
         }
     }
@@ -217,5 +247,23 @@ impl<C: SheetContent> Component for SheetScreen<C> {
 
     fn json(&self, context: &Context) -> Value {
         self.content.json(context)
+    }
+}
+
+/// One line in all of `painter`; what does not fit ends with an ellipsis.
+fn draw_line(painter: &mut Painter<'_>, line: &Line, selected: bool) {
+    let width = usize::from(painter.width());
+    let arrow = if line.place.is_some() { 2 } else { 0 };
+    let mut x = 1;
+    for (role, piece) in &line.spans {
+        let room = width.saturating_sub(usize::from(x) + arrow);
+        x = painter.put(x, 0, &text::cut(piece, room), *role);
+    }
+    if arrow > 0 {
+        painter.put(x + 1, 0, "›", Role::Link);
+    }
+    if selected {
+        painter.mark(0, 0, painter.width(), 1, Role::Selected);
+        painter.put(0, 0, "▌", Role::Selected);
     }
 }

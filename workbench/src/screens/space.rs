@@ -30,7 +30,8 @@ pub struct SpaceSheet {
     error: Option<String>,
 }
 
-fn states(context: &Context) -> BTreeMap<&'static str, u64> {
+/// Pages by their state; empty as long as nothing was checked.
+pub(super) fn states(context: &Context) -> BTreeMap<&'static str, u64> {
     let mut states = BTreeMap::new();
     if let Some(survey) = &context.survey {
         for id in 0..survey.file_pages.min(COUNTED_PAGES_MAX) {
@@ -38,6 +39,24 @@ fn states(context: &Context) -> BTreeMap<&'static str, u64> {
         }
     }
     states
+}
+
+/// Pages by their state, a line each.
+pub(super) fn page_lines(context: &Context) -> Vec<Line> {
+    let states = states(context);
+    if states.is_empty() {
+        return vec![Line::role(Role::Dim, "  checking everything…")];
+    }
+    let total: u64 = states.values().sum();
+    let line = |(name, count): (&&str, &u64)| {
+        let bytes = text::bytes(count.saturating_mul(PAGE_BYTES as u64));
+        let percent = text::percent(*count, total);
+        let noun = if *count == 1 { "page " } else { "pages" };
+        let value =
+            format!("{} {percent:>3} %  {count:>7} {noun}  {bytes}", bar(*count, total, BAR));
+        Line::pair(name, value).to(Place::new(ScreenId::Map, At::Here))
+    };
+    states.iter().map(line).collect()
 }
 
 impl SpaceSheet {
@@ -65,7 +84,8 @@ fn kind_lines(context: &Context) -> Vec<Line> {
         let percent = text::percent(count, total);
         let bytes = text::bytes(count.saturating_mul(PAGE_BYTES as u64));
         let bar = bar(count, total, BAR);
-        let value = format!("{bar} {percent:>3} %  {count:>7} pages  {bytes}{filled}");
+        let noun = if count == 1 { "page " } else { "pages" };
+        let value = format!("{bar} {percent:>3} %  {count:>7} {noun}  {bytes}{filled}");
         lines.push(Line::pair(&name, value));
     }
     lines
@@ -111,18 +131,9 @@ impl SheetContent for SpaceSheet {
 
     fn lines(&self, context: &Context) -> Vec<Line> {
         let mut lines = vec![Line::head("pages")];
+        lines.extend(page_lines(context));
         let states = states(context);
-        if states.is_empty() {
-            lines.push(Line::role(Role::Dim, "  checking everything…"));
-        }
         let total: u64 = states.values().sum();
-        for (name, count) in &states {
-            let bytes = text::bytes(count.saturating_mul(PAGE_BYTES as u64));
-            let percent = text::percent(*count, total);
-            let value =
-                format!("{} {percent:>3} %  {count:>7} pages  {bytes}", bar(*count, total, BAR));
-            lines.push(Line::pair(name, value).to(Place::new(ScreenId::Map, At::Here)));
-        }
         let spare = |state: PageState| states.get(state.name()).copied().unwrap_or(0);
         // Without a tree nobody can say what a compact would keep.
         if total > 0 && chosen_root(context).is_some() {

@@ -7,7 +7,7 @@
 pub fn fold(c: char) -> char {
     match c {
         '\u{20}'..='\u{7e}' => c,
-        '─' | '━' | '–' | '—' | '╌' | '┄' => '-',
+        '─' | '━' | '–' | '—' | '−' | '╌' | '┄' => '-',
         '│' | '┃' | '▏' | '▕' | '┊' => '|',
         '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '╭' | '╮' | '╰' | '╯' => {
             '+'
@@ -21,6 +21,7 @@ pub fn fold(c: char) -> char {
         '●' => '*',
         '○' => 'o',
         '◐' => '%',
+        '◌' => '@',
         '◆' => 'V',
         '▌' => '>',
         '·' => '.',
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn state_glyphs_stay_apart() {
-        let glyphs = ['▓', '▒', '░', '·', '◆', '✗', '✓', '●', '○', '◐', '█'];
+        let glyphs = ['▓', '▒', '░', '·', '◆', '✗', '✓', '●', '○', '◐', '◌', '█'];
         for (at, a) in glyphs.iter().enumerate() {
             assert!(fold(*a).is_ascii(), "{a}");
             assert_ne!(fold(*a), '?', "{a}: a glyph with a meaning needs its own stand-in");

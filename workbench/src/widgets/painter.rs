@@ -93,6 +93,8 @@ impl<'a> Painter<'a> {
             if fits {
                 let (px, py) = (self.area.x + x, self.area.y + y);
                 if let Some(cell) = self.buffer.cell_mut((px, py)) {
+                    // What was there before shall not shine through.
+                    cell.reset();
                     cell.set_char(c).set_style(style);
                 }
                 if width == 2
@@ -178,6 +180,7 @@ fn control_picture(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::theme::Palette;
 
     #[test]
     fn no_size_and_no_place_panics() {
@@ -194,6 +197,17 @@ mod tests {
                 painter.popup(x, y, "popup").put(0, 0, "in", Role::Text);
             }
         }
+    }
+
+    #[test]
+    fn what_is_put_looks_as_its_role_whatever_was_there_before() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 9, 2));
+        let look = Look { palette: Palette::Mono, ascii: false };
+        let mut painter = Painter::new(&mut buffer, Rect::new(0, 0, 9, 2), look);
+        painter.put(0, 0, "─────────", Role::Border);
+        painter.put(2, 0, "title", Role::Title);
+        let style = look.style(Role::Title);
+        assert_eq!(buffer[(2, 0)].modifier, style.add_modifier, "the border's dim is gone");
     }
 
     #[test]

@@ -58,6 +58,22 @@ impl Mode {
     }
 }
 
+/// A state in words.
+pub const fn state_text(state: PageState) -> &'static str {
+    match state {
+        PageState::Meta => "a meta slot",
+        PageState::Live => "live: part of the current tree",
+        PageState::Kept => "kept: only an older state uses it",
+        PageState::Chain => "bookkeeping of the file",
+        PageState::Retired => "retired: not yet free",
+        PageState::Free => "free for reuse",
+        PageState::Orphan => "orphan: in use, nothing reaches it",
+        PageState::Outside => "behind the pages the meta knows",
+        PageState::Bad => "broken",
+        PageState::Used => "in use",
+    }
+}
+
 macro_rules! classes {
     ($( $class:ident $name:literal; )*) => {
         /// What a page is shown as.

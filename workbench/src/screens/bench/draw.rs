@@ -11,8 +11,9 @@ use northstar_engine::printable::Printable;
 
 /// From this width on list and run stand side by side.
 const WIDE: u16 = 110;
-/// Columns of the list beside a run.
+/// Columns of the list beside a run: what the longest name and `gated` take where there is room for it.
 const LIST: u16 = 40;
+const LIST_WIDE: u16 = 50;
 /// Rows of the latency histogram.
 const HISTOGRAM_ROWS: u16 = 4;
 /// Most an observer may cost, in percent.
@@ -37,9 +38,10 @@ impl BenchScreen {
     pub(super) fn draw_all(&self, painter: &mut Painter<'_>) {
         let (width, height) = (painter.width(), painter.height());
         if width >= WIDE {
-            self.draw_list(&mut painter.part(0, 0, LIST, height));
-            painter.fill(LIST, 0, 1, height, '│', Role::Border);
-            self.draw_run(&mut painter.part(LIST + 2, 0, width - LIST - 3, height));
+            let list = if width >= WIDE + 30 { LIST_WIDE } else { LIST };
+            self.draw_list(&mut painter.part(0, 0, list, height));
+            painter.fill(list, 0, 1, height, '│', Role::Border);
+            self.draw_run(&mut painter.part(list + 2, 0, width - list - 3, height));
         } else if self.pane == Pane::List {
             self.draw_list(&mut painter.part(0, 0, width, height));
         } else {
@@ -84,10 +86,10 @@ impl BenchScreen {
             };
             let mut row = painter.part(0, y, width, 1);
             row.put(1, 0, mark, Role::Accent);
-            row.put(3, 0, entry.id, Role::Text);
-            if entry.critical {
-                row.put_right(width.saturating_sub(1), 0, "gated", Role::Dim);
-            }
+            let gated = if entry.critical { "gated" } else { "" };
+            let room = usize::from(width).saturating_sub(5 + gated.len());
+            row.put(3, 0, &text::cut(entry.id, room), Role::Text);
+            row.put_right(width.saturating_sub(1), 0, gated, Role::Dim);
             if at == self.cursor.at {
                 row.mark(0, 0, width, 1, Role::Selected);
                 row.put(0, 0, "▌", Role::Selected);

@@ -1,6 +1,6 @@
 //! Drawing of the Crash Lab.
 
-use super::{LabScreen, Pane};
+use super::{LabScreen, Pane, Seen};
 use crate::model::engine;
 use crate::model::lab::case::fate_name;
 use crate::model::lab::meaning::moment;
@@ -9,7 +9,12 @@ use crate::text;
 use crate::theme::Role;
 use crate::widgets::Painter;
 use northstar_engine::printable::Printable;
-use northstar_engine::sim::Fate;
+use northstar_engine::sim::{Fate, Trace};
+
+/// From this height of the timeline on the cut has a row of its own.
+const CUT_FROM_ROWS: u16 = 4;
+/// What stands in it.
+const CUT: &str = " the power fails here; nothing below happened ";
 
 pub(super) fn draw(screen: &LabScreen, painter: &mut Painter<'_>) {
     let (width, height) = (painter.width(), painter.height());
@@ -19,13 +24,16 @@ pub(super) fn draw(screen: &LabScreen, painter: &mut Painter<'_>) {
         return;
     }
     let mut y = 0;
-    for (role, line) in head(screen) {
+    // A low terminal keeps its rows for the timeline and for what happened.
+    let heads = usize::from(height / 6).max(1);
+    for (role, line) in head(screen).into_iter().take(heads) {
         painter.put(1, y, &text::cut(&line, usize::from(width.saturating_sub(2))), role);
         y += 1;
     }
     // What happened matters more than one operation more; a low terminal gives each its half.
     let below = 8.min(height.saturating_sub(y) / 2);
     let middle = height.saturating_sub(y + below);
+    screen.seen.set(Seen { top: y + 1, cut: None });
     let side = if width >= 90 { width * 2 / 5 } else { 0 };
     if side > 0 {
         draw_timeline(screen, &mut painter.part(0, y, width - side, middle));
@@ -87,38 +95,49 @@ fn draw_timeline(screen: &LabScreen, painter: &mut Painter<'_>) {
     let mut inner = painter.boxed(title, focused);
     let (width, height) = (inner.width(), inner.height());
     let trace = &experiment.trace;
-    let window = screen.timeline.window(screen.moments(), usize::from(height));
-    for (y, at) in (0_u16..).zip(window) {
-        let past = at < screen.timeline.at;
-        match trace.ops().get(at) {
-            Some(op) => {
-                let meaning = Meaning::of(op);
-                let (what, role) = (meaning.name(), meaning_role(meaning));
-                let number = format!("{at:>4} ");
-                let mut x = inner.put(1, y, &number, Role::Dim);
-                if !what.is_empty() {
-                    x = inner.put(x, y, &text::fit(what, 10), role) + 1;
-                }
-                let room = usize::from(width.saturating_sub(x));
-                let line = short(&trace.describe(at));
-                let role = match (what.is_empty(), past || at == screen.timeline.at) {
-                    (true, _) => Role::Accent,
-                    (false, true) => Role::Text,
-                    (false, false) => Role::Dim,
-                };
-                inner.put(x, y, &text::cut(&line, room), role);
-            }
-            None => {
-                inner.put(1, y, &format!("{at:>4} after the last operation"), Role::Dim);
-            }
+    // The cut has a row of its own where there is room: what is below it never happened.
+    let cut_rows = u16::from(height >= CUT_FROM_ROWS);
+    let rows = height.saturating_sub(cut_rows);
+    let window = screen.timeline.window(screen.moments(), usize::from(rows));
+    let mut y = 0;
+    for at in window {
+        let here = at == screen.timeline.at;
+        if here && cut_rows > 0 {
+            inner.fill(1, y, width.saturating_sub(1), 1, '─', Role::Bad);
+            inner.put(3, y, &text::cut(CUT, usize::from(width.saturating_sub(4))), Role::Bad);
+            let seen = screen.seen.get();
+            screen.seen.set(Seen { cut: Some(seen.top + y), ..seen });
+            y += 1;
         }
-        if at == screen.timeline.at {
+        draw_moment(&mut inner.part(0, y, width, 1), trace, at, screen.timeline.at);
+        if here {
             let role = if focused { Role::Selected } else { Role::Echo };
             inner.mark(0, y, width, 1, role);
             inner.put(0, y, "▌", role);
-            inner.put_right(width, y, " ◀ power fails here", role);
         }
+        y += 1;
     }
+}
+
+/// One operation, or the end of all; dim when the power failed before it.
+fn draw_moment(painter: &mut Painter<'_>, trace: &Trace, at: usize, cut: usize) {
+    let Some(op) = trace.ops().get(at) else {
+        painter.put(1, 0, &format!("{at:>4} after the last operation"), Role::Dim);
+        return;
+    };
+    let meaning = Meaning::of(op);
+    let (what, role) = (meaning.name(), meaning_role(meaning));
+    let mut x = painter.put(1, 0, &format!("{at:>4} "), Role::Dim);
+    if !what.is_empty() {
+        x = painter.put(x, 0, &text::fit(what, 10), role) + 1;
+    }
+    let room = usize::from(painter.width().saturating_sub(x));
+    let role = match (what.is_empty(), at <= cut) {
+        (true, _) => Role::Accent,
+        (false, true) => Role::Text,
+        (false, false) => Role::Dim,
+    };
+    painter.put(x, 0, &text::cut(&short(&trace.describe(at)), room), role);
 }
 
 fn fate_role(fate: Fate) -> (&'static str, Role) {

@@ -1,13 +1,16 @@
 //! Drawing of the log.
 
+use super::filter::Row;
 use super::{LogScreen, Pane};
 use crate::model::log::{is_commit, type_name};
 use crate::screens::Context;
 use crate::theme::Role;
 use crate::widgets::bar::{spark, squeeze};
 use crate::widgets::{Painter, text};
+use northstar_engine::Lsn;
 use northstar_engine::inspect::log::{OpKind, OpView, RecordDetail, RecordView, Tail};
 use northstar_engine::printable::Printable;
+use std::ops::Range;
 
 /// Columns of the list of records.
 pub(super) const LIST_WIDTH: u16 = 46;
@@ -61,15 +64,18 @@ fn head(screen: &LogScreen) -> (Role, String) {
         text::bytes(log.bytes())
     );
     line += &screen.filter.in_words();
+    let gaps = screen.gaps().count();
+    if gaps > 0 {
+        line += &format!("  ✗ no record in {}", text::plural(gaps as u64, "place"));
+    }
+    let line = line;
     match &screen.tail {
+        Some(Tail::Torn { .. }) if gaps > 0 => (Role::Bad, line + "  torn tail"),
+        _ if gaps > 0 => (Role::Bad, line),
         Some(Tail::Torn { at, bytes, .. }) => {
-            line += &format!("  torn tail: {bytes} B after {at}");
-            (Role::Warn, line)
+            (Role::Warn, format!("{line}  torn tail: {bytes} B after {at}"))
         }
-        Some(Tail::Corrupt { at, .. }) => {
-            line += &format!("  ✗ CORRUPT at {at}");
-            (Role::Bad, line)
-        }
+        Some(Tail::Corrupt { at, .. }) => (Role::Bad, format!("{line}  ✗ CORRUPT at {at}")),
         Some(Tail::Clean { .. }) => (Role::Title, line + "  ends clean"),
         _ => (Role::Title, line),
     }
@@ -80,9 +86,12 @@ fn draw_list(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
     let mut inner = painter.boxed(" position    txn  type       ops   bytes ", focused);
     let (width, height) = (inner.width(), inner.height());
     for (y, row) in (0_u16..).zip(screen.cursor.window(screen.len(), usize::from(height))) {
-        let record = screen.shown.get(row).and_then(|at| screen.records.get(*at));
-        match record {
-            Some(record) => {
+        let shown = screen.shown.get(row);
+        match (shown, shown.and_then(|row| screen.record_of(row))) {
+            (Some(Row::Gap(gap)), _) => {
+                inner.put(1, y, &gap_line(gap), Role::Bad);
+            }
+            (_, Some(record)) => {
                 let in_pages = context.summary.checkpoint >= Some(record.txn_id);
                 let role = match (&record.problem, in_pages) {
                     (Some(_), _) => Role::Bad,
@@ -94,7 +103,7 @@ fn draw_list(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
                 let role = if record.problem.is_some() { Role::Bad } else { Role::Good };
                 inner.put_right(width, y, mark, role);
             }
-            None => {
+            (_, None) => {
                 let (role, line) = tail_line(screen.tail.as_ref());
                 inner.put(1, y, &line, role);
             }
@@ -120,6 +129,11 @@ fn record_line(record: &RecordView) -> String {
     format!("{:<9} {:>5}  {kind:<10}{ops:>5} {bytes:>7}", record.lsn, record.txn_id)
 }
 
+fn gap_line(gap: &Range<Lsn>) -> String {
+    let bytes = gap.end.get().saturating_sub(gap.start.get());
+    format!("{:<9} ✗ {} that are no record", gap.start, text::plural(bytes, "byte"))
+}
+
 fn tail_line(tail: Option<&Tail>) -> (Role, String) {
     match tail {
         Some(Tail::Torn { at, bytes, .. }) => {
@@ -140,6 +154,16 @@ fn tail_text(tail: &Tail) -> String {
     }
 }
 
+/// What is known of the bytes between two records.
+fn gap_text(screen: &LogScreen, gap: &Range<Lsn>) -> String {
+    let why = screen.gap.as_ref().filter(|found| found.at == gap.start);
+    let why = why.map_or("looking…".to_owned(), |found| {
+        found.why.as_ref().map_or("A record is there by now.".to_owned(), tail_text)
+    });
+    let text = format!("{why} The next record starts at {}.", gap.end);
+    Printable::new(text).into_string()
+}
+
 fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
     let focused = screen.pane == Pane::Ops;
     if screen.on_tail() {
@@ -148,6 +172,14 @@ fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context)
         let text = screen.tail.as_ref().map(tail_text).unwrap_or_default();
         let text = Printable::new(text).into_string();
         for (y, line) in (0_u16..).zip(text::wrap(&text, width)) {
+            inner.put(1, y, &line, Role::Text);
+        }
+        return;
+    }
+    if let Some(gap) = screen.selected_gap() {
+        let mut inner = painter.boxed(" bytes that are no record ", focused);
+        let width = usize::from(inner.width().saturating_sub(2));
+        for (y, line) in (0_u16..).zip(text::wrap(&gap_text(screen, gap), width)) {
             inner.put(1, y, &line, Role::Text);
         }
         return;
@@ -161,7 +193,7 @@ fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context)
     let mut inner = painter.boxed(&title, focused);
     let (width, height) = (inner.width(), inner.height());
     let mut y = 0;
-    for (role, line) in detail_head(detail, context) {
+    for (role, line) in detail_head(screen, detail, context) {
         for line in text::wrap(&line, usize::from(width.saturating_sub(2))) {
             inner.put(1, y, &line, role);
             y += 1;
@@ -178,7 +210,11 @@ fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context)
     }
 }
 
-fn detail_head(detail: &RecordDetail, context: &Context) -> Vec<(Role, String)> {
+fn detail_head(
+    screen: &LogScreen,
+    detail: &RecordDetail,
+    context: &Context,
+) -> Vec<(Role, String)> {
     let record = &detail.record;
     let mut lines = Vec::new();
     let crc = record.crc.map_or("not computed".to_owned(), |crc| format!("{crc:08x}"));
@@ -201,8 +237,19 @@ fn detail_head(detail: &RecordDetail, context: &Context) -> Vec<(Role, String)> 
             lines.push((Role::Text, line));
         }
         if context.summary.checkpoint < Some(record.txn_id) {
-            let line = "Not in the pages yet: only this record holds it; recovery replays it.";
-            lines.push((Role::Accent, line.to_owned()));
+            let from = context.summary.metas.as_ref().and_then(|metas| Some(metas.meta()?.log_lsn));
+            let before = |gap: &&Range<Lsn>| gap.start < record.lsn && Some(gap.start) >= from;
+            lines.push(match screen.gaps().find(before) {
+                None => {
+                    let line =
+                        "Not in the pages yet: only this record holds it; recovery replays it.";
+                    (Role::Accent, line.to_owned())
+                }
+                Some(gap) => {
+                    let line = "Not in the pages yet, and recovery does not get here: the bytes at";
+                    (Role::Bad, format!("{line} {} are no record.", gap.start))
+                }
+            });
         }
     }
     for problem in &detail.problems {
@@ -253,9 +300,16 @@ pub(super) fn text(screen: &LogScreen, context: &Context) -> Vec<String> {
         lines.extend(log.problems.iter().map(|problem| format!("✗ {problem}")));
     }
     lines.push("position    txn  type         ops   bytes".to_owned());
-    for record in screen.shown.iter().filter_map(|at| screen.records.get(*at)) {
+    for row in &screen.shown {
+        if let Row::Gap(gap) = row {
+            lines.push(gap_line(gap));
+        }
+        let Some(record) = screen.record_of(row) else { continue };
         lines.push(record_line(record));
         lines.extend(record.problem.iter().map(|problem| format!("  ✗ {problem}")));
+    }
+    if let Some(gap) = screen.selected_gap() {
+        lines.push(gap_text(screen, gap));
     }
     if let Some(tail) = &screen.tail {
         lines.push(tail_line(Some(tail)).1);
@@ -264,7 +318,7 @@ pub(super) fn text(screen: &LogScreen, context: &Context) -> Vec<String> {
     if let Some(detail) = &screen.detail {
         lines.push(String::new());
         lines.push(format!("selected: txn {}", detail.record.txn_id));
-        lines.extend(detail_head(detail, context).into_iter().map(|(_, line)| line));
+        lines.extend(detail_head(screen, detail, context).into_iter().map(|(_, line)| line));
         for op in &detail.ops {
             let (verb, what) = op_text(op);
             lines.push(format!("  {verb} {what}"));

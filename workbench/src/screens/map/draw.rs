@@ -1,9 +1,9 @@
 //! Drawing the map: the cells, and beside or below them the selected page and the legend.
 
 use super::grid::Grid;
-use super::look::{cell, state_role, state_text};
+use super::look::{cell, state_role};
 use super::{Context, MapScreen};
-use crate::model::pagemap::Mode;
+use crate::model::pagemap::{Mode, state_text};
 use crate::model::pages::LoadedPage;
 use crate::theme::Role;
 use crate::widgets::bar::{STEPS, bar, spark};
@@ -11,10 +11,14 @@ use crate::widgets::{Painter, text};
 use northstar_engine::format::page::PageType;
 use northstar_engine::printable::Printable;
 
-/// Columns the detail pane takes.
+/// Columns the detail pane takes,
 const SIDE: u16 = 38;
-/// From this width on the pane is beside the cells.
+/// and where there is room for what the page holds.
+const SIDE_WIDE: u16 = 56;
+/// From this width on the pane is beside the cells,
 const WIDE: u16 = 76;
+/// and from this on it is the wide one.
+const VERY_WIDE: u16 = 140;
 
 /// Why the pool is not shown, in the pool mode.
 const POOL_UNSEEN: &str = "The pool is memory of the process that writes the file. This is another \
@@ -33,10 +37,11 @@ impl MapScreen {
             return;
         }
         if width >= WIDE {
-            let left = width - SIDE - 1;
+            let side = if width >= VERY_WIDE { SIDE_WIDE } else { SIDE };
+            let left = width - side - 1;
             self.draw_grid(&mut painter.part(0, 0, left, height), context);
             painter.fill(left, 0, 1, height, '│', Role::Border);
-            self.draw_side(&mut painter.part(left + 2, 0, SIDE - 2, height), context);
+            self.draw_side(&mut painter.part(left + 2, 0, side - 2, height), context);
         } else {
             let grid = height.saturating_sub(2);
             self.draw_grid(&mut painter.part(0, 0, width, grid), context);
@@ -51,23 +56,30 @@ impl MapScreen {
         let last = self.total(context) as u64;
         let grid = Grid::new(cells, last, selected, size, self.grid.get());
         self.grid.set(grid);
-        for y in 0..size.1 {
-            let first = (grid.top + usize::from(y)) * grid.columns;
+        for row in 0..size.1.div_ceil(grid.cell_rows.max(1)) {
+            let first = (grid.top + usize::from(row)) * grid.columns;
             if first >= cells {
                 break;
             }
+            let y = row * grid.cell_rows;
             let label = self.zoom.first_page(first).to_string();
             painter.put_right(grid.label - 1, y, &label, Role::Dim);
             for at in first..cells.min(first + grid.columns) {
                 let (glyph, role) = cell(self.zoom.class(&self.map, at, self.mode));
                 let x = grid.label + u16::try_from(at - first).unwrap_or(u16::MAX) * grid.cell;
-                painter.put_char(x, y, glyph, role);
+                let width = grid.cell.saturating_sub(1).max(1);
                 // Shades fill their cell, letters stand alone.
-                if grid.cell == 3 && "▒▓░█▁▂▃▄▅▆▇".contains(glyph) {
-                    painter.put_char(x + 1, y, glyph, role);
+                match "▒▓░█▁▂▃▄▅▆▇".contains(glyph) {
+                    true => painter.fill(x, y, width, grid.cell_rows, glyph, role),
+                    false => painter.put_char(
+                        x + (width - 1) / 2,
+                        y + (grid.cell_rows - 1) / 2,
+                        glyph,
+                        role,
+                    ),
                 }
                 if at == selected {
-                    painter.mark(x, y, grid.cell.saturating_sub(1).max(1), 1, Role::Selected);
+                    painter.mark(x, y, width, grid.cell_rows, Role::Selected);
                 }
             }
         }
@@ -114,9 +126,11 @@ impl MapScreen {
             _ => 0,
         };
         if self.mode != Mode::Pool {
+            // A heat has no glyphs to explain: what is counted then are the kinds.
+            let heat = matches!(self.mode, Mode::Age | Mode::Fill);
             for (class, count) in self.map.legend(self.mode) {
                 let (glyph, role) = cell(class);
-                painter.put_char(0, y, glyph, role);
+                painter.put_char(0, y, if heat { ' ' } else { glyph }, role);
                 painter.put(2, y, class.name(), Role::Dim);
                 painter.put_right(28, y, &text::count(count), Role::Text);
                 y += 1;
@@ -126,6 +140,28 @@ impl MapScreen {
             && let Some(why) = &self.error
         {
             painter.put(0, y + 1, why, Role::Warn);
+            y += 2;
+        }
+        if width > usize::from(SIDE) {
+            self.draw_contents(painter, y + 1);
+        }
+    }
+
+    /// What the selected page holds, from row `top` to the bottom.
+    fn draw_contents(&self, painter: &mut Painter<'_>, top: u16) {
+        let Some(page) = self.detail.as_ref().filter(|page| page.view.id.get() == self.selected)
+        else {
+            return;
+        };
+        let room = usize::from(painter.height().saturating_sub(top + 1));
+        let lines = page.contents(room);
+        if lines.is_empty() {
+            return;
+        }
+        painter.put(0, top, "holds", Role::Title);
+        let width = usize::from(painter.width());
+        for (y, line) in (top + 1..).zip(&lines) {
+            painter.put(0, y, &text::cut(line, width), Role::Text);
         }
     }
 
@@ -210,8 +246,9 @@ impl MapScreen {
             });
         }
         for problem in view.problems.iter().take(2) {
-            let found = Printable::capped(&problem.found, 80);
-            lines.push((Role::Bad, format!("{}: {}", problem.rule, found.as_str())));
+            let (expected, found) = (&problem.expected, &problem.found);
+            let why = format!("{}: expected {expected}, found {found}", problem.rule);
+            lines.push((Role::Bad, Printable::capped(&why, 160).into_string()));
         }
         lines
     }

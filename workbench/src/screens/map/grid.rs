@@ -15,11 +15,16 @@ pub(super) struct Grid {
     pub(super) columns: usize,
     /// Columns of the terminal for each, a gap included.
     pub(super) cell: u16,
-    /// The first visible row.
+    /// Rows of the terminal for each.
+    pub(super) cell_rows: u16,
+    /// The first visible row of cells.
     pub(super) top: usize,
-    /// Visible rows.
+    /// Rows of the terminal.
     pub(super) height: u16,
 }
+
+/// Sizes of a cell, the largest first: columns with a gap, and rows.
+const CELLS: [(u16, u16); 5] = [(8, 3), (6, 2), (4, 2), (3, 1), (2, 1)];
 
 impl Grid {
     /// Lays `cells` out, with labels up to `label_max`, so that the one at `selected` is visible;
@@ -35,32 +40,36 @@ impl Grid {
         let label = digits.max(4) + 2;
         let room = usize::from(size.0.saturating_sub(label)).max(1);
         let height = usize::from(size.1).max(1);
-        // Wide cells when everything fits that way, else as many as there is room for.
-        let widest = |cell: usize| {
-            [256, 128, 64, 32, 16, 8]
+        // Large cells when everything fits that way, else as many as there is room for.
+        let widest = |cell: u16| {
+            [256, 128, 64, 48, 32, 24, 16, 8]
                 .into_iter()
-                .find(|columns| columns * cell <= room)
+                .find(|columns| columns * usize::from(cell) <= room)
                 .unwrap_or(1)
         };
-        let cell =
-            [3, 2].into_iter().find(|cell| cells.div_ceil(widest(*cell)) <= height).unwrap_or(1);
+        let fits = |(columns, rows): &(u16, u16)| {
+            cells.div_ceil(widest(*columns)) * usize::from(*rows) <= height
+        };
+        let (cell, cell_rows) = CELLS.into_iter().find(fits).unwrap_or((1, 1));
         let columns = widest(cell);
         let rows = cells.div_ceil(columns);
+        let visible = (height / usize::from(cell_rows)).max(1);
         let row = selected / columns;
-        let mut top = before.top.min(rows.saturating_sub(height));
+        let mut top = before.top.min(rows.saturating_sub(visible));
         if row < top {
             top = row;
-        } else if row >= top + height {
-            top = row + 1 - height;
+        } else if row >= top + visible {
+            top = row + 1 - visible;
         }
-        Self { label, columns, cell: u16::try_from(cell).unwrap_or(1), top, height: size.1 }
+        Self { label, columns, cell, cell_rows, top, height: size.1 }
     }
 
     /// The cell at a place of the area, which may lie behind the last.
     pub(super) fn cell_at(&self, x: u16, y: u16) -> Option<usize> {
         let column = usize::from(x.checked_sub(self.label)? / self.cell.max(1));
+        let row = usize::from(y / self.cell_rows.max(1));
         let inside = column < self.columns && y < self.height;
-        inside.then_some((self.top + usize::from(y)) * self.columns + column)
+        inside.then_some((self.top + row) * self.columns + column)
     }
 }
 
@@ -150,9 +159,23 @@ mod tests {
                 for selected in [0, cells / 2, cells.saturating_sub(1)] {
                     grid = Grid::new(cells, cells as u64, selected, size, grid);
                     let row = selected / grid.columns;
-                    let rows = grid.top..grid.top + usize::from(size.1).max(1);
+                    let visible = usize::from(size.1 / grid.cell_rows).max(1);
+                    let rows = grid.top..grid.top + visible;
                     assert!(rows.contains(&row), "{selected} of {cells} in {size:?}: {grid:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_click_finds_the_cell_that_is_drawn_there() {
+        for size in [(40, 8), (80, 21), (155, 57), (300, 100)] {
+            let grid = Grid::new(700, 700, 0, size, Grid::default());
+            for cell in [0, 1, grid.columns, 3 * grid.columns + 5] {
+                let (row, column) = (cell / grid.columns, cell % grid.columns);
+                let x = grid.label + u16::try_from(column).unwrap() * grid.cell;
+                let y = u16::try_from(row).unwrap() * grid.cell_rows;
+                assert_eq!(grid.cell_at(x, y), Some(cell), "{size:?}");
             }
         }
     }

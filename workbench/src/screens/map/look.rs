@@ -1,4 +1,4 @@
-//! Glyph and role of a class; states in words.
+//! Glyph and role of a class, and the role of a state.
 
 use crate::model::pagemap::Class;
 use crate::theme::Role;
@@ -34,22 +34,6 @@ pub(super) fn cell(class: Class) -> (char, Role) {
         Class::NotKnown => ('~', Role::Dim),
         Class::NotSeen => ('-', Role::Dim),
         _ => (' ', Role::Dim),
-    }
-}
-
-/// A state in words.
-pub(super) const fn state_text(state: PageState) -> &'static str {
-    match state {
-        PageState::Meta => "a meta slot",
-        PageState::Live => "live: part of the current tree",
-        PageState::Kept => "kept: only an older state uses it",
-        PageState::Chain => "bookkeeping of the file",
-        PageState::Retired => "retired: not yet free",
-        PageState::Free => "free for reuse",
-        PageState::Orphan => "orphan: in use, nothing reaches it",
-        PageState::Outside => "behind the pages the meta knows",
-        PageState::Bad => "broken",
-        PageState::Used => "in use",
     }
 }
 

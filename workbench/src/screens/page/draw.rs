@@ -86,21 +86,24 @@ fn draw_head(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_>, 
         painter.put(x + 2, 0, &format!("the file ends before it ({pages} pages)"), Role::Warn);
         return;
     }
+    let mut pieces: Vec<(Role, String)> = Vec::new();
     if !screen.flipped.is_empty() {
         let bytes = text::plural(screen.flipped.len() as u64, "byte");
-        let line = format!("WHAT IF: {bytes} flipped in memory (w: back)");
-        x = painter.put(x + 2, 0, &line, Role::Changed);
-    }
-    let (good, line) = PageScreen::verdict_line(page);
-    x = painter.put(x + 2, 0, &line, if good { Role::Good } else { Role::Bad });
-    let others = page.view.problems.len();
-    if others > 0 {
-        x = painter.put(x + 2, 0, &text::plural(others as u64, "broken rule"), Role::Bad);
+        pieces.push((Role::Changed, format!("WHAT IF: {bytes} flipped in memory (w: back)")));
     }
     if let Some(other) = &screen.other {
-        let differ = differences(page, other);
-        let line = format!("≠ p{}: {} differ", other.view.id, text::plural(differ, "byte"));
-        painter.put(x + 2, 0, &line, Role::Changed);
+        let differ = text::plural(differences(page, other), "byte");
+        pieces.push((Role::Changed, format!("≠ p{}: {differ} differ", other.view.id)));
+    }
+    let (good, line) = PageScreen::verdict_line(page);
+    pieces.push((if good { Role::Good } else { Role::Bad }, line));
+    let others = page.view.problems.len();
+    if others > 0 {
+        pieces.push((Role::Bad, text::plural(others as u64, "broken rule")));
+    }
+    for (role, piece) in &pieces {
+        let room = usize::from(painter.width().saturating_sub(x + 2));
+        x = painter.put(x + 2, 0, &text::cut(piece, room), *role);
     }
 }
 

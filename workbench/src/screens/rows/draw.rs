@@ -1,10 +1,14 @@
-//! Drawing the rows: a list, and the selected value in full below it.
+//! Drawing the rows: a list, and the selected value in full below it or, where there is room, beside it.
 
 use super::{Context, RowsScreen};
 use crate::theme::Role;
 use crate::widgets::{Painter, text};
 use northstar_engine::inspect::tree::RowItem;
 use northstar_engine::printable::Printable;
+use northstar_engine::queue::DEFAULT_PREFIX;
+
+/// From this width on the value stands beside the list.
+const WIDE: u16 = 140;
 
 /// Why there is nothing to show.
 pub(super) const fn no_root(context: &Context) -> &'static str {
@@ -22,8 +26,24 @@ impl RowsScreen {
         }
         let (width, height) = (painter.width(), painter.height());
         painter.put(1, 0, &self.head(), Role::Title);
+        let rest = height.saturating_sub(1);
+        if width >= WIDE {
+            let list = width / 2;
+            self.draw_list(&mut painter.part(0, 1, list, rest));
+            painter.fill(list, 1, 1, rest, '│', Role::Border);
+            self.draw_value(&mut painter.part(list + 2, 1, width - list - 3, rest));
+            return;
+        }
         let strip = (height / 3).clamp(2, 12);
         let rows = height.saturating_sub(strip + 2);
+        self.draw_list(&mut painter.part(0, 1, width, rows));
+        let top = height.saturating_sub(strip);
+        painter.fill(0, top.saturating_sub(1), width, 1, '─', Role::Border);
+        self.draw_value(&mut painter.part(1, top, width.saturating_sub(2), strip));
+    }
+
+    fn draw_list(&self, painter: &mut Painter<'_>) {
+        let (width, height) = (painter.width(), painter.height());
         let key_width = usize::from(width / 3).clamp(12, 48);
         if self.items.is_empty() {
             let why = match (&self.error, self.loading) {
@@ -31,9 +51,9 @@ impl RowsScreen {
                 (None, true) => "reading…",
                 (None, false) => "no rows here",
             };
-            painter.put(1, 1, why, Role::Dim);
+            painter.put(1, 0, why, Role::Dim);
         }
-        for (y, at) in (1_u16..).zip(self.cursor.window(self.items.len(), usize::from(rows))) {
+        for (y, at) in (0_u16..).zip(self.cursor.window(self.items.len(), usize::from(height))) {
             match self.items.get(at) {
                 Some(RowItem::Row(row)) => {
                     let key = Printable::capped(&row.key, key_width);
@@ -46,7 +66,7 @@ impl RowsScreen {
                 }
                 Some(RowItem::Hole { page, problem, .. }) => {
                     let line = format!("✗ rows missing: p{page} is broken ({})", problem.rule);
-                    painter.put(1, y, &line, Role::Bad);
+                    painter.put(1, y, &text::cut(&line, usize::from(width)), Role::Bad);
                 }
                 None => {}
             }
@@ -55,12 +75,6 @@ impl RowsScreen {
                 painter.put(0, y, "▌", Role::Selected);
             }
         }
-        let top = height.saturating_sub(strip);
-        for x in 0..width {
-            painter.put(x, top.saturating_sub(1), "─", Role::Border);
-        }
-        let mut below = painter.part(1, top, width.saturating_sub(2), strip);
-        self.draw_value(&mut below);
     }
 
     fn draw_value(&self, painter: &mut Painter<'_>) {
@@ -79,12 +93,15 @@ impl RowsScreen {
                         extent.page
                     );
                 }
-                painter.put(0, 0, &head, Role::Dim);
+                if row.key.starts_with(DEFAULT_PREFIX) {
+                    head += ", a row of the task queue: the queue screen reads it";
+                }
+                let width = usize::from(painter.width());
+                painter.put(0, 0, &text::cut(&head, width), Role::Dim);
                 if let Some(problem) = &row.problem {
                     let why = Printable::capped(problem.to_string(), 300);
                     painter.put(0, 1, why.as_str(), Role::Bad);
                 }
-                let width = usize::from(painter.width());
                 let skip = 1 + u16::from(row.problem.is_some());
                 for (y, line) in (skip..).zip(self.format.lines(&row.value, width)) {
                     painter.put(0, y, &line, Role::Text);

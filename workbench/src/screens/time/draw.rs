@@ -13,6 +13,8 @@ use northstar_engine::printable::Printable;
 pub(super) const LIST_TOP: u16 = 2;
 /// Columns of the list of states.
 const LIST_WIDTH: u16 = 34;
+/// From this width on changed keys and changed pages stand side by side.
+const WIDE: u16 = 140;
 
 const fn change_role(change: Change) -> Role {
     match change {
@@ -50,12 +52,22 @@ pub(super) fn draw(screen: &TimeScreen, painter: &mut Painter<'_>, context: &Con
     let list = LIST_WIDTH.min(width / 2);
     let rest = height.saturating_sub(LIST_TOP);
     draw_states(screen, &states, &mut painter.part(0, LIST_TOP, list, rest));
-    let mut right = painter.part(list, LIST_TOP, width - list, rest);
+    let beside = width - list;
+    if width >= WIDE {
+        let half = beside / 2;
+        let mut keys = painter.part(list, LIST_TOP, half, rest);
+        draw_changes(screen, &states, Side::Keys, &mut keys.boxed(" what changed: keys ", false));
+        let mut pages = painter.part(list + half, LIST_TOP, beside - half, rest);
+        let title = " what changed: pages ";
+        draw_changes(screen, &states, Side::Pages, &mut pages.boxed(title, false));
+        return;
+    }
     let title = match screen.side {
         Side::Keys => " what changed: keys · Tab: pages ",
         Side::Pages => " what changed: pages · Tab: keys ",
     };
-    draw_changes(screen, &states, &mut right.boxed(title, false));
+    let mut right = painter.part(list, LIST_TOP, beside, rest);
+    draw_changes(screen, &states, screen.side, &mut right.boxed(title, false));
 }
 
 fn base_text(screen: &TimeScreen) -> String {
@@ -102,7 +114,10 @@ fn draw_states(screen: &TimeScreen, states: &[State], painter: &mut Painter<'_>)
         };
         inner.put(1, y, mark, role);
         let what = match (state.ops, state.root) {
-            (Some(ops), _) => format!("txn {:<7} {ops:>6} ops", state.txn),
+            (Some(ops), _) => {
+                let noun = if ops == 1 { "op" } else { "ops" };
+                format!("txn {:<7} {:>6} {noun}", state.txn, text::count(ops))
+            }
             (None, Some(root)) => format!("txn {:<7} {} rows", state.txn, root.key_count),
             (None, None) => format!("txn {}", state.txn),
         };
@@ -117,7 +132,7 @@ fn draw_states(screen: &TimeScreen, states: &[State], painter: &mut Painter<'_>)
     }
 }
 
-fn draw_changes(screen: &TimeScreen, states: &[State], painter: &mut Painter<'_>) {
+fn draw_changes(screen: &TimeScreen, states: &[State], side: Side, painter: &mut Painter<'_>) {
     let wide = usize::from(painter.width().saturating_sub(2));
     let Some(found) = screen.shown(states) else {
         let why = screen.error.as_deref().unwrap_or("comparing…");
@@ -133,7 +148,7 @@ fn draw_changes(screen: &TimeScreen, states: &[State], painter: &mut Painter<'_>
     }
     y += 1;
     let room = usize::from(painter.height().saturating_sub(y));
-    match screen.side {
+    match side {
         Side::Keys => {
             for (y, (change, key)) in (y..).zip(found.changes.iter().take(room)) {
                 let key = Printable::capped(key, wide.saturating_sub(3).max(2));
