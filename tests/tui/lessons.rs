@@ -74,6 +74,20 @@ fn take(lesson: usize) {
     assert!(shown(&app).contains("lesson done"), "{title}\n{}", shown(&app));
 }
 
+/// The first lesson says which meta is the newer one: what it follows from there is the tree of today.
+#[test]
+fn the_first_lesson_follows_the_meta_that_counts() {
+    let demo = demo();
+    let mut app = app(&demo.path());
+    print::press(&mut app, "home enter", SIZE).expect("keys");
+    for step in 0..3 {
+        take_step(&mut app, Course { lesson: 0, step });
+    }
+    let followed = app.place_text();
+    take_step(&mut app, Course { lesson: 0, step: 3 });
+    assert_eq!(followed.replace("page", "tree"), app.place_text());
+}
+
 /// A test for each lesson, and one that there is a test for each.
 macro_rules! lessons {
     ($( $number:literal $name:ident; )*) => {

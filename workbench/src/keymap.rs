@@ -117,6 +117,14 @@ pub fn short(key: Key) -> String {
     }
 }
 
+/// A key as a newcomer reads it: as in the footer, but `ctrl-n` for `^n`.
+pub fn spelled(key: Key) -> String {
+    match key.ctrl {
+        true => format!("ctrl-{}", short(Key { ctrl: false, ..key })),
+        false => short(key),
+    }
+}
+
 /// Which keys stand for which actions.
 #[derive(Clone, Debug)]
 pub struct Keymap {

@@ -24,4 +24,5 @@ pub mod space;
 pub mod summary;
 pub mod survey;
 pub mod time;
+pub mod told;
 pub mod tree;

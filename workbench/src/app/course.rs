@@ -4,7 +4,7 @@
 use super::{App, Cmd};
 use crate::action::Act;
 use crate::job::{Data, Owner};
-use crate::keymap::{Key, short};
+use crate::keymap::{Key, spelled};
 use crate::model::lessons::{Course, Goal, LESSONS, Press, Stage};
 use crate::model::progress::Reached;
 use crate::model::scratch::{Exercised, Made, MakeScratch, Perform, Scratch};
@@ -192,8 +192,8 @@ impl App {
     /// The same for people.
     pub(super) fn hint(&self, press: &[Press]) -> String {
         let words = self.strikes(press).into_iter().map(|strike| match strike {
-            Strike::Key(key) => short(key),
-            Strike::Again(key) => format!("{0} {0} …", short(key)),
+            Strike::Key(key) => spelled(key),
+            Strike::Again(key) => format!("{0} {0} …", spelled(key)),
             Strike::Text(text) => text.to_owned(),
         });
         words.collect::<Vec<String>>().join("  ")

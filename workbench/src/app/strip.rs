@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::action::Act;
+use crate::keymap::spelled;
 use crate::model::engine;
 use crate::text;
 use crate::theme::Role;
@@ -52,9 +53,8 @@ impl App {
         let rows = self.strip_rows((width, height));
         let top = height.saturating_sub(1 + rows);
         painter.fill(0, top, width, 1, '━', Role::Accent);
-        let key = |act: Act| {
-            self.keymap.keys(act).first().map(|key| crate::keymap::short(*key)).unwrap_or_default()
-        };
+        let key =
+            |act: Act| self.keymap.keys(act).first().map(|key| spelled(*key)).unwrap_or_default();
         let head = format!(
             " {}  {}/{}  {} skips  {} ends ",
             lesson.title,

@@ -190,8 +190,8 @@ fn cartridge(hand: &Hand, database: &Path) -> std::result::Result<String, String
         .map_err(|error| error.to_string())?;
     let way = match report.route {
         Route::Incremental => "from the one before and the commits since",
-        Route::Snapshot => "from a snapshot",
+        Route::Snapshot => "from all rows of that state",
         Route::Stream => "from all commits",
     };
-    Ok(format!("cartridge for txn {} {way} ({} read)", report.txn_id, report.commits))
+    Ok(format!("cartridge for txn {} {way}", report.txn_id))
 }

@@ -15,9 +15,12 @@ use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
 use serde_json::{Value, json};
 use std::any::Any;
+use std::cell::Cell;
 
 /// Rows a lesson takes in the list.
 const ROWS: u16 = 2;
+/// From this width on the steps of the selected lesson stand beside the list.
+const WIDE: u16 = 120;
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -31,6 +34,8 @@ pub struct LessonsScreen {
     placed: bool,
     /// The lesson that was suggested last.
     suggested: Option<usize>,
+    /// The row the list began at when last drawn: clicks go by it.
+    top: Cell<u16>,
 }
 
 impl LessonsScreen {
@@ -47,6 +52,7 @@ impl LessonsScreen {
             y += 1;
         }
         y += 1;
+        self.top.set(y);
         let rows = usize::from(painter.height().saturating_sub(y) / ROWS).max(1);
         for at in self.cursor.window(LESSONS.len(), rows) {
             let Some(lesson) = LESSONS.get(at) else { break };
@@ -67,6 +73,28 @@ impl LessonsScreen {
                 painter.put(0, y, "▌", Role::Selected);
             }
             y += ROWS;
+        }
+    }
+}
+
+/// What a lesson will ask for, a paragraph a step; done steps are marked.
+fn draw_steps(at: usize, painter: &mut Painter<'_>, context: &Context) {
+    let Some(lesson) = LESSONS.get(at) else { return };
+    let width = usize::from(painter.width().saturating_sub(5));
+    let reached = match context.progress.of(at) {
+        Some(Reached::Done) => lesson.steps.len(),
+        Some(Reached::Step(step)) => step.saturating_sub(1),
+        None => 0,
+    };
+    painter.put(0, 0, lesson.title, Role::Title);
+    let mut y = 2;
+    for (number, step) in lesson.steps.iter().enumerate() {
+        let role = if number < reached { Role::Good } else { Role::Dim };
+        let mark = if number < reached { "✓" } else { " " };
+        painter.put(0, y, &format!("{mark} {}", number + 1), role);
+        for line in text::wrap(step.text, width) {
+            painter.put(5, y, &line, Role::Text);
+            y += 1;
         }
     }
 }
@@ -132,7 +160,7 @@ impl Component for LessonsScreen {
         if self.shows_chart(context) {
             return Vec::new();
         }
-        let row = y.checked_sub(3).map(|y| usize::from(y / ROWS));
+        let row = y.checked_sub(self.top.get()).map(|y| usize::from(y / ROWS));
         if let Some(at) = row.and_then(|row| self.cursor.row_at(row, LESSONS.len())) {
             self.cursor.select(at, LESSONS.len());
         }
@@ -155,6 +183,14 @@ impl Component for LessonsScreen {
         match context.latencies.as_deref() {
             Some(latencies) if self.shows_chart(context) => {
                 chart::draw(latencies, &self.bars, painter);
+            }
+            _ if painter.width() >= WIDE => {
+                let (width, height) = (painter.width(), painter.height());
+                let list = width / 2;
+                self.draw_list(&mut painter.part(0, 0, list, height), context);
+                painter.fill(list, 0, 1, height, '│', Role::Border);
+                let mut beside = painter.part(list + 2, 0, width - list - 3, height);
+                draw_steps(self.cursor.at, &mut beside, context);
             }
             _ => self.draw_list(painter, context),
         }

@@ -6,6 +6,7 @@
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::model::metas::{AskWhatIf, Torn, WhatIf};
+use crate::model::told::told;
 use crate::place::{At, Place};
 use crate::theme::Role;
 use crate::widgets::list::Cursor;
@@ -78,7 +79,7 @@ impl MetasScreen {
         };
         let role = if judgement.chosen.is_some() { Role::Accent } else { Role::Bad };
         lines.push((role, format!("{}{chosen}", torn.unwrap_or_default())));
-        lines.push((Role::Text, Printable::capped(&judgement.reason, 300).into_string()));
+        lines.push((Role::Text, told(&judgement.reason, 300)));
         if let Some(replayed) = answer.replayed {
             let what = match replayed {
                 0 => "No commit is behind it in the log: nothing to replay.".to_owned(),
@@ -276,9 +277,9 @@ fn draw_rules(judgement: &MetaJudgement, painter: &mut Painter<'_>) {
         for (x, slot) in [a_x, b_x].into_iter().zip(&step.slots) {
             let (mark, role, found) = result(step.rule, slot);
             let at = painter.put(x, y, mark, role);
-            let found = Printable::capped(&found, 200);
+            let found = told(&found, 200);
             let room = usize::from(column.saturating_sub(3));
-            painter.put(at + 1, y, &text::cut(found.as_str(), room), Role::Dim);
+            painter.put(at + 1, y, &text::cut(&found, room), Role::Dim);
         }
     }
 }
@@ -294,7 +295,7 @@ impl MetasScreen {
         if rows.is_empty() {
             let why = judgement.slots.iter().find_map(|slot| slot.problem.as_ref());
             let why = why.map_or("no meta in either slot".to_owned(), ToString::to_string);
-            painter.put(0, 1, Printable::capped(why, 200).as_str(), Role::Bad);
+            painter.put(0, 1, &told(why, 200), Role::Bad);
         }
         let height = usize::from(painter.height().saturating_sub(1));
         for (y, at) in (1_u16..).zip(self.cursor.window(rows.len(), height)) {

@@ -6,12 +6,12 @@ use super::space::{page_lines, states};
 use super::tree::{chosen_root, roots};
 use super::{Context, ScreenId};
 use crate::model::survey;
+use crate::model::told::told;
 use crate::place::{At, Place};
 use crate::text;
 use crate::theme::Role;
 use northstar_engine::FileUuid;
 use northstar_engine::inspect::{Problem, Severity};
-use northstar_engine::printable::Printable;
 use serde_json::{Value, json};
 
 /// Findings that are named here; the problems screen has them all.
@@ -51,7 +51,7 @@ fn health_lines(context: &Context) -> Vec<Line> {
     for problem in findings.into_iter().take(FINDINGS) {
         let (expected, found) = (&problem.expected, &problem.found);
         let line = format!("{}: expected {expected}, found {found}", problem.place);
-        let line = Printable::capped(&line, 300).into_string();
+        let line = told(&line, 300);
         let line = Line::pair(&format!("{} {}", problem.severity.name(), problem.rule), line);
         lines.push(line.to(place_of(problem).unwrap_or(go(ScreenId::Problems))));
     }

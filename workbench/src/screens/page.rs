@@ -10,13 +10,13 @@ use super::tree::roots;
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::model::pages::{FindOlder, LoadPage, LoadedPage, OlderVersion};
+use crate::model::told::told;
 use crate::place::{At, Place};
 use crate::widgets::list::Cursor;
 use crate::widgets::{Painter, hexgrid, text};
 use northstar_engine::PageId;
 use northstar_engine::format::page::PageType;
 use northstar_engine::inspect::{FieldView, Gap, Link};
-use northstar_engine::printable::Printable;
 use rows::{Row, Rows};
 use serde_json::{Value, json};
 use std::any::Any;
@@ -499,7 +499,7 @@ impl Component for PageScreen {
         };
         let mut lines = vec![Self::title(page), Self::verdict_line(page).1];
         for problem in &page.view.problems {
-            lines.push(Printable::new(problem.to_string()).into_string());
+            lines.push(told(problem, 600));
         }
         lines.push(String::new());
         for row in self.rows.all(&page.view) {

@@ -7,6 +7,7 @@ use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::model::pagemap::state_text;
 use crate::model::rules;
+use crate::model::told::told;
 use crate::place::{At, Place};
 use crate::theme::Role;
 use crate::widgets::list::Cursor;
@@ -48,8 +49,8 @@ fn line(problem: &Problem) -> String {
         problem.severity.name(),
         problem.place,
         problem.rule,
-        Printable::capped(&problem.expected, 200).as_str(),
-        Printable::capped(&problem.found, 200).as_str(),
+        told(&problem.expected, 200),
+        told(&problem.found, 200),
         Printable::capped(file.as_encoded_bytes(), 60).as_str(),
     )
 }
@@ -70,7 +71,7 @@ const fn consequence(severity: Severity) -> &'static str {
 
 /// A finding with all that helps to understand it, as names and sentences.
 fn explained(problem: &Problem, context: &Context) -> Vec<(&'static str, Role, String)> {
-    let printable = |text: &str| Printable::capped(text, 300).into_string();
+    let printable = |text: &str| told(text, 300);
     let (_, role) = mark(problem.severity);
     let file = problem.file.file_name().unwrap_or(problem.file.as_os_str());
     let file = Printable::capped(file.as_encoded_bytes(), 60);
@@ -246,9 +247,9 @@ impl ProblemsScreen {
             painter.put(1, y, glyph, role);
             painter.put(3, y, problem.rule, role);
             let behind = painter.put(12, y, &problem.place.to_string(), Role::Link);
-            let found = Printable::capped(&problem.found, 200);
-            let expected = Printable::capped(&problem.expected, 200);
-            let what = format!("expected {}, found {}", expected.as_str(), found.as_str());
+            let found = told(&problem.found, 200);
+            let expected = told(&problem.expected, 200);
+            let what = format!("expected {}, found {}", expected, found);
             // A place in the log is long: what is behind it moves on.
             let x = behind.saturating_add(2).max(28);
             let room = usize::from(width.saturating_sub(x));

@@ -40,8 +40,8 @@ const ANATOMY: Lesson = Lesson {
     stage: Stage::Demo,
     steps: &[
         step(
-            "Each cell of the map is one page of 16 KiB. A and B, the first two, are the metas: each names a state of the file. Go to the top and open A.",
-            &[Screen(Id::Map), Do(Act::Top), Do(Act::Open)],
+            "Each cell of the map is one page of 16 KiB. A and B, the first two, are the metas: each names a state of the file. Here B names the newer one. Open it.",
+            &[Screen(Id::Map), Do(Act::Top), Do(Act::Right), Do(Act::Open)],
             Achieved(Id::Page, "meta page"),
         ),
         step(
@@ -134,7 +134,7 @@ const LIFE_OF_A_COMMIT: Lesson = Lesson {
     stage: Stage::Lab,
     steps: &[
         step(
-            "The Crash Lab: a small run of the real engine on a simulated disk. The list is every disk operation; the power fails at the selected line; below is what recovery makes of the rest.",
+            "The Crash Lab: a small run of the real engine on a simulated disk. The list is every disk operation; the power fails at the line drawn across; below it nothing happened. At the bottom stands what recovery makes of the rest.",
             &[Screen(Id::Lab)],
             At(Id::Lab),
         ),
@@ -359,7 +359,7 @@ const CARTRIDGE: Lesson = Lesson {
             Achieved(Id::Cartridges, "fresh"),
         ),
         read(
-            "See below how it was come by: from the cartridge before and the two commits since, not from all rows. The log is a stream of changes; whoever follows it can keep any answer up to date.",
+            "It was made from all rows again: a count does not tell a new row from a replaced one. A cartridge that keeps its rows, as that of pending tasks does, takes the one before and only the commits since: the log is a stream of changes.",
         ),
     ],
 };

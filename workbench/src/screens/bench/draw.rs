@@ -39,17 +39,17 @@ impl BenchScreen {
         let (width, height) = (painter.width(), painter.height());
         if width >= WIDE {
             let list = if width >= WIDE + 30 { LIST_WIDE } else { LIST };
-            self.draw_list(&mut painter.part(0, 0, list, height));
+            self.draw_list(&mut painter.part(0, 0, list, height), true);
             painter.fill(list, 0, 1, height, '│', Role::Border);
             self.draw_run(&mut painter.part(list + 2, 0, width - list - 3, height));
         } else if self.pane == Pane::List {
-            self.draw_list(&mut painter.part(0, 0, width, height));
+            self.draw_list(&mut painter.part(0, 0, width, height), false);
         } else {
             self.draw_run(&mut painter.part(1, 0, width.saturating_sub(2), height));
         }
     }
 
-    fn draw_list(&self, painter: &mut Painter<'_>) {
+    fn draw_list(&self, painter: &mut Painter<'_>, beside: bool) {
         let (width, height) = (painter.width(), painter.height());
         let count = text::plural(self.found.len() as u64, "benchmark");
         let x = painter.put(1, 0, &count, Role::Title);
@@ -62,8 +62,12 @@ impl BenchScreen {
             painter.put(1, 1, "none has these letters; / changes them", Role::Dim);
             return;
         }
+        // Beside a run that is not there yet stands what it would be.
         let why = self.selected().map_or("", |entry| entry.why);
-        let mut why = text::wrap(why, usize::from(width.saturating_sub(2)));
+        let mut why = match beside && self.shown.is_none() {
+            true => Vec::new(),
+            false => text::wrap(why, usize::from(width.saturating_sub(2))),
+        };
         let axes = self.axes_line(usize::from(width.saturating_sub(2)));
         let shown: Vec<String> = axes
             .iter()
@@ -146,6 +150,16 @@ impl BenchScreen {
         let Some(shown) = &self.shown else {
             let hint = "Enter runs the selected benchmark in child processes, one a repeat. b takes a \
                 folder of results to compare with, o replays a stored run, w measures what watching costs.";
+            if let Some(entry) = self.selected() {
+                lines.push(line(Role::Title, entry.id));
+                lines.extend(
+                    text::wrap(entry.why, width).into_iter().map(|why| line(Role::Text, why)),
+                );
+                let gate =
+                    if entry.critical { "a regression of it fails the gate" } else { "not gated" };
+                lines.push(line(Role::Dim, gate));
+                lines.push(Line::new());
+            }
             lines.extend(text::wrap(hint, width).into_iter().map(|hint| line(Role::Dim, hint)));
             lines.extend(self.axes_line(width));
             lines.extend(self.error.iter().map(|why| line(Role::Bad, format!("✗ {why}"))));

@@ -5,6 +5,7 @@ use crate::model::engine;
 use crate::model::lab::case::fate_name;
 use crate::model::lab::meaning::moment;
 use crate::model::lab::{Meaning, Outcome, Tally, Verdict};
+use crate::model::told::told;
 use crate::text;
 use crate::theme::Role;
 use crate::widgets::Painter;
@@ -189,18 +190,18 @@ pub(super) fn story(outcome: &Outcome) -> Vec<String> {
         Some(txn) => format!("acknowledged so far: txn {txn}"),
     };
     let decided = outcome.decided.iter().map(|decision| {
-        let what = Printable::capped(&decision.what, 300);
-        format!("{:<9} {}", decision.rule, what.as_str())
+        let what = told(&decision.what, 300);
+        format!("{:<9} {}", decision.rule, what)
     });
     std::iter::once(promised).chain(decided).collect()
 }
 
 fn verdict(outcome: &Outcome) -> (Role, String) {
-    let story = Printable::capped(&outcome.story, 300);
+    let story = told(&outcome.story, 300);
     match outcome.verdict {
-        Verdict::Kept => (Role::Good, format!("✓ {}", story.as_str())),
-        Verdict::NothingYet => (Role::Text, format!("· {}", story.as_str())),
-        Verdict::Broken => (Role::Bad, format!("✗ PROMISE BROKEN: {}", story.as_str())),
+        Verdict::Kept => (Role::Good, format!("✓ {}", story)),
+        Verdict::NothingYet => (Role::Text, format!("· {}", story)),
+        Verdict::Broken => (Role::Bad, format!("✗ PROMISE BROKEN: {}", story)),
     }
 }
 

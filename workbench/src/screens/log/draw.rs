@@ -3,6 +3,7 @@
 use super::filter::Row;
 use super::{LogScreen, Pane};
 use crate::model::log::{is_commit, type_name};
+use crate::model::told::told;
 use crate::screens::Context;
 use crate::theme::Role;
 use crate::widgets::bar::{spark, squeeze};
@@ -12,6 +13,8 @@ use northstar_engine::inspect::log::{OpKind, OpView, RecordDetail, RecordView, T
 use northstar_engine::printable::Printable;
 use std::ops::Range;
 
+/// Characters of an explanation at most.
+const SENTENCES: usize = 2000;
 /// Columns of the list of records.
 pub(super) const LIST_WIDTH: u16 = 46;
 
@@ -161,7 +164,7 @@ fn gap_text(screen: &LogScreen, gap: &Range<Lsn>) -> String {
         found.why.as_ref().map_or("A record is there by now.".to_owned(), tail_text)
     });
     let text = format!("{why} The next record starts at {}.", gap.end);
-    Printable::new(text).into_string()
+    told(text, SENTENCES)
 }
 
 fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
@@ -170,7 +173,7 @@ fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context)
         let mut inner = painter.boxed(" how the log ends ", focused);
         let width = usize::from(inner.width().saturating_sub(2));
         let text = screen.tail.as_ref().map(tail_text).unwrap_or_default();
-        let text = Printable::new(text).into_string();
+        let text = told(text, SENTENCES);
         for (y, line) in (0_u16..).zip(text::wrap(&text, width)) {
             inner.put(1, y, &line, Role::Text);
         }
@@ -253,7 +256,7 @@ fn detail_head(
         }
     }
     for problem in &detail.problems {
-        lines.push((Role::Bad, Printable::capped(problem.to_string(), 300).into_string()));
+        lines.push((Role::Bad, told(problem, 300)));
     }
     lines
 }
@@ -313,7 +316,7 @@ pub(super) fn text(screen: &LogScreen, context: &Context) -> Vec<String> {
     }
     if let Some(tail) = &screen.tail {
         lines.push(tail_line(Some(tail)).1);
-        lines.push(Printable::new(tail_text(tail)).into_string());
+        lines.push(told(tail_text(tail), SENTENCES));
     }
     if let Some(detail) = &screen.detail {
         lines.push(String::new());

@@ -5,11 +5,11 @@ use super::look::{cell, state_role};
 use super::{Context, MapScreen};
 use crate::model::pagemap::{Mode, state_text};
 use crate::model::pages::LoadedPage;
+use crate::model::told::told;
 use crate::theme::Role;
 use crate::widgets::bar::{STEPS, bar, spark};
 use crate::widgets::{Painter, text};
 use northstar_engine::format::page::PageType;
-use northstar_engine::printable::Printable;
 
 /// Columns the detail pane takes,
 const SIDE: u16 = 38;
@@ -248,7 +248,7 @@ impl MapScreen {
         for problem in view.problems.iter().take(2) {
             let (expected, found) = (&problem.expected, &problem.found);
             let why = format!("{}: expected {expected}, found {found}", problem.rule);
-            lines.push((Role::Bad, Printable::capped(&why, 160).into_string()));
+            lines.push((Role::Bad, told(&why, 160)));
         }
         lines
     }

@@ -3,6 +3,7 @@
 use super::rows::Row;
 use super::{PageScreen, Pane, Seen};
 use crate::model::pages::LoadedPage;
+use crate::model::told::told;
 use crate::screens::Context;
 use crate::theme::Role;
 use crate::widgets::hexgrid::{HexGrid, columns_for, width};
@@ -300,7 +301,7 @@ fn draw_explain(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_
         say(Role::Accent, &at);
         if let Some(verdict) = &field.verdict {
             let (mark, role) = if verdict.ok { ("✓", Role::Good) } else { ("✗", Role::Bad) };
-            let found = Printable::capped(&verdict.found, 120);
+            let found = told(&verdict.found, 120);
             if verdict.ok {
                 say(role, &format!("{mark} {}: {}", verdict.rule, found.as_str()));
             } else {
@@ -337,8 +338,8 @@ fn draw_explain(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_
         let line = format!(
             "✗ {}: expected {}, found {}",
             problem.rule,
-            Printable::capped(&problem.expected, 120).as_str(),
-            Printable::capped(&problem.found, 120).as_str()
+            told(&problem.expected, 120),
+            told(&problem.found, 120)
         );
         say(Role::Bad, &line);
     }
@@ -400,7 +401,7 @@ pub(super) fn plain_line(page: &LoadedPage, row: &Row) -> String {
                     "  ✗ {}: expected {}, found {}",
                     verdict.rule,
                     verdict.expected,
-                    Printable::capped(&verdict.found, 120).as_str()
+                    told(&verdict.found, 120)
                 ),
                 None => String::new(),
             };

@@ -1,6 +1,7 @@
 //! Drawing the rows: a list, and the selected value in full below it or, where there is room, beside it.
 
 use super::{Context, RowsScreen};
+use crate::model::told::told;
 use crate::theme::Role;
 use crate::widgets::{Painter, text};
 use northstar_engine::inspect::tree::RowItem;
@@ -99,8 +100,8 @@ impl RowsScreen {
                 let width = usize::from(painter.width());
                 painter.put(0, 0, &text::cut(&head, width), Role::Dim);
                 if let Some(problem) = &row.problem {
-                    let why = Printable::capped(problem.to_string(), 300);
-                    painter.put(0, 1, why.as_str(), Role::Bad);
+                    let why = told(problem, 300);
+                    painter.put(0, 1, &why, Role::Bad);
                 }
                 let skip = 1 + u16::from(row.problem.is_some());
                 for (y, line) in (skip..).zip(self.format.lines(&row.value, width)) {
@@ -114,9 +115,9 @@ impl RowsScreen {
                 });
                 let range = format!("rows from \"{}\" to {to} cannot be read", from.as_str());
                 painter.put(0, 0, &range, Role::Bad);
-                let why = Printable::capped(problem.to_string(), 300);
+                let why = told(problem, 300);
                 let width = usize::from(painter.width());
-                for (y, line) in (1_u16..).zip(text::wrap(why.as_str(), width)) {
+                for (y, line) in (1_u16..).zip(text::wrap(&why, width)) {
                     painter.put(0, y, &line, Role::Text);
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::{Side, TimeScreen};
 use crate::model::time::{Change, Comparison, Evidence, PageChange, State};
+use crate::model::told::told;
 use crate::screens::Context;
 use crate::text;
 use crate::theme::Role;
@@ -175,7 +176,7 @@ fn story(found: &Comparison) -> Vec<(Role, String)> {
     let mut lines = vec![(evidence_role(evidence), source), (Role::Text, found.summary())];
     if let Some(hole) = found.holes.first() {
         let holes = text::plural(found.holes.len() as u64, "hole");
-        let line = format!("{holes}, the first: {}", Printable::capped(hole, 200).as_str());
+        let line = format!("{holes}, the first: {}", told(hole, 200));
         lines.push((Role::Warn, line));
     }
     lines

@@ -1,6 +1,7 @@
 //! Drawing of the tree.
 
 use super::{Column, TreeScreen};
+use crate::model::told::told;
 use crate::screens::Context;
 use crate::theme::Role;
 use crate::widgets::bar::bar;
@@ -163,7 +164,7 @@ fn step_lines(screen: &TreeScreen) -> Vec<(Role, String)> {
     };
     lines.push(line);
     for problem in node.problems.iter().take(1) {
-        lines.push((Role::Bad, Printable::capped(problem.to_string(), 200).into_string()));
+        lines.push((Role::Bad, told(problem, 200)));
     }
     lines
 }
@@ -196,8 +197,8 @@ fn draw_column(screen: &TreeScreen, at: usize, column: &Column, painter: &mut Pa
             return;
         }
         Some(Err(why)) => {
-            let why = Printable::capped(why, 400);
-            let lines = text::wrap(why.as_str(), usize::from(width.saturating_sub(2)));
+            let why = told(why, 400);
+            let lines = text::wrap(&why, usize::from(width.saturating_sub(2)));
             for (y, line) in (0_u16..).zip(lines) {
                 inner.put(1, y, &line, Role::Bad);
             }
@@ -207,8 +208,8 @@ fn draw_column(screen: &TreeScreen, at: usize, column: &Column, painter: &mut Pa
     };
     let mut top = 0;
     for problem in node.problems.iter().take(2) {
-        let why = Printable::capped(problem.to_string(), 200);
-        let line = format!("✗ {}", text::cut(why.as_str(), usize::from(width.saturating_sub(3))));
+        let why = told(problem, 200);
+        let line = format!("✗ {}", text::cut(&why, usize::from(width.saturating_sub(3))));
         inner.put(0, top, &line, Role::Bad);
         top += 1;
     }
@@ -295,7 +296,7 @@ pub(super) fn text(screen: &TreeScreen, context: &Context) -> Vec<String> {
         lines.push(column_title(column).trim().to_owned());
         match &column.node {
             None => lines.push("not read".to_owned()),
-            Some(Err(why)) => lines.push(Printable::capped(why, 400).into_string()),
+            Some(Err(why)) => lines.push(told(why, 400)),
             Some(Ok(node)) => {
                 lines.extend(node.problems.iter().map(|problem| format!("✗ {problem}")));
                 let entries = node.entries.iter().enumerate();
