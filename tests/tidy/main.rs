@@ -8,6 +8,7 @@
 
 mod arrows;
 mod hardening;
+mod owners;
 mod rules;
 mod source;
 mod sources;

@@ -431,6 +431,40 @@ fn a_live_writer_is_followed_and_not_disturbed() {
     assert_eq!(reader.len(), written, "every commit of the writer is there");
 }
 
+/// Every screen of a database that has a writer, seen by strace (where there is none, nothing is seen).
+#[test]
+#[cfg(target_os = "linux")]
+fn a_trace_shows_no_write_and_no_lock() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("live.ns");
+    let db = northstar_engine::Options::new().open(&path).expect("the database is made");
+    for number in 0..40 {
+        let mut txn = db.begin_write().expect("the writer's turn");
+        txn.put(format!("key/{number}"), "value").expect("stored");
+        txn.commit().expect("committed");
+    }
+    let trace = directory.path().join("trace");
+    let calls = "trace=open,openat,openat2,creat,truncate,flock,fcntl,rename,renameat,renameat2,unlink,unlinkat";
+    let keys =
+        "1 2 3 enter 4 w 5 enter 6 7 enter 0 : o v e r enter : s p a c enter : q u e u enter";
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-s", "4096", "-e", calls, "-o"]).arg(&trace).arg(BINARY);
+    let outcome = strace.arg(&path).args(["--print", "--keys", keys]).output();
+    let Ok(outcome) = outcome else { return eprintln!("no strace here") };
+    assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&outcome.stderr));
+    let trace = std::fs::read_to_string(&trace).expect("strace wrote a trace");
+    let of_database = |line: &&str| line.contains(path.to_str().expect("a printable path"));
+    let touched: Vec<&str> = trace.lines().filter(of_database).collect();
+    assert!(touched.len() > 10, "it was looked at: {trace}");
+    for line in touched {
+        let reads =
+            line.contains("O_RDONLY") && !line.contains("O_CREAT") && !line.contains("O_TRUNC");
+        assert!(reads, "not opened for reading: {line}");
+    }
+    let locks = trace.lines().filter(|line| line.contains("flock(") || line.contains("SETLK"));
+    assert_eq!(locks.collect::<Vec<_>>(), [""; 0]);
+}
+
 #[test]
 fn leaving_during_a_benchmark_leaves_nothing_behind() {
     let (_directory, path) = foreign_file();

@@ -77,9 +77,9 @@ pub fn build() -> Result<Demo> {
             &built,
         )?;
     fill(&db)?;
-    cartridge(&db, Kind::PrefixCounts(PrefixCounts::default()), &demo, "prefixes.cart")?;
+    cartridge(&db, Kind::PrefixCounts(PrefixCounts::default()), &demo, "demo.ns.prefixes.ncar")?;
     tail(&db)?;
-    cartridge(&db, Kind::PendingTasks(PendingTasks::default()), &demo, "tasks.cart")?;
+    cartridge(&db, Kind::PendingTasks(PendingTasks::default()), &demo, "demo.ns.tasks.ncar")?;
     cut_power(&db, &built, &demo.path())?;
     db.close()?;
     fs::remove_dir_all(&workshop).map_err(|error| Error::io("remove", &workshop, error))?;

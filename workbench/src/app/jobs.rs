@@ -91,6 +91,7 @@ impl App {
             JobEvent::Done(data) => {
                 self.running.remove(at);
                 self.loaded(key, data, out);
+                self.renew_finder();
             }
             JobEvent::Failed(why) => {
                 self.running.remove(at);

@@ -75,7 +75,11 @@ impl App {
             Act::Redraw => out.push(Cmd::Redraw),
             Act::Suspend => out.push(Cmd::Suspend),
             Act::Cancel => self.cancel(out),
-            Act::Help | Act::Palette | Act::Goto => self.open_dialog(act),
+            Act::Help | Act::Goto => self.open_dialog(act),
+            Act::Palette => {
+                self.open_dialog(act);
+                self.look_for_names(out);
+            }
             Act::JumpBack | Act::JumpForward => self.jump(act == Act::JumpForward, out),
             Act::NextTheme => {
                 self.palette_found = false;

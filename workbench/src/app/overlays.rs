@@ -10,6 +10,9 @@ use crate::place::{At, Place};
 use crate::screen_id::ScreenId;
 use northstar_engine::limits::PAGE_BYTES;
 
+/// Screens that know things by name.
+const FINDERS: [ScreenId; 1] = [ScreenId::Cartridges];
+
 impl App {
     /// Opens the overlay of an action that has one.
     pub(super) fn open_dialog(&mut self, act: Act) {
@@ -19,6 +22,25 @@ impl App {
             _ => Dialog::Prompt(Prompt::goto("go to (g: top)  p42 · 0x5a000 · txn 118 · key:abc")),
         };
         self.dialogs.push(dialog);
+    }
+
+    /// Looks for what the finder shall know by name before anybody has opened the screen of it.
+    pub(super) fn look_for_names(&mut self, out: &mut Vec<Cmd>) {
+        for id in FINDERS.into_iter().filter(|id| !self.opened.contains(id)).collect::<Vec<_>>() {
+            let (screen, context) = self.screen_mut(id);
+            let effects = screen.show(&At::Here, context);
+            self.effects(id, effects, out);
+        }
+    }
+
+    /// Something was loaded: an open finder may know more by now.
+    pub(super) fn renew_finder(&mut self) {
+        if matches!(self.dialogs.last(), Some(Dialog::Palette(_))) {
+            let rows = self.palette_rows();
+            if let Some(Dialog::Palette(palette)) = self.dialogs.last_mut() {
+                palette.renew(rows);
+            }
+        }
     }
 
     pub(super) fn outcome(&mut self, outcome: Outcome, out: &mut Vec<Cmd>) {

@@ -104,6 +104,17 @@ fn help_and_palette_come_from_the_table() {
 }
 
 #[test]
+fn the_finder_knows_cartridges_that_nobody_has_looked_at() {
+    let demo = crate::demo::build().expect("a demo");
+    let mut app = app(&demo.path());
+    print::start(&mut app, SIZE);
+    print::press(&mut app, ":", SIZE).expect("a key");
+    print::type_text(&mut app, "cartridge", SIZE);
+    let rows = app.overlay_text().expect("the finder is open").join("\n");
+    assert!(rows.contains("demo.ns.tasks.ncar"), "{rows}");
+}
+
+#[test]
 fn jumps_lead_back_to_where_we_were() {
     let (_directory, path) = file(&[0; 100_000]);
     let mut app = app(&path);

@@ -61,6 +61,15 @@ impl Palette {
         palette
     }
 
+    /// Other rows to look among; what is selected stays selected where it is still there.
+    pub fn renew(&mut self, rows: Vec<Row>) {
+        let selected = self.found.get(self.cursor.at).map(|row| row.target.clone());
+        self.rows = rows;
+        self.search();
+        let at = self.found.iter().position(|row| Some(&row.target) == selected.as_ref());
+        self.cursor.select(at.unwrap_or(0), self.found.len());
+    }
+
     /// Gives it a key.
     pub fn key(&mut self, key: Key) -> Outcome {
         match key.code {
@@ -124,7 +133,10 @@ impl Palette {
 
     /// Draws it.
     pub fn draw(&self, painter: &mut Painter<'_>) {
-        let mut inner = painter.popup(78, 20, " : find an action, screen, state, key, page, word ");
+        let wide = (painter.width() / 3 * 2).clamp(78, 130);
+        let high = (painter.height() / 3 * 2).clamp(20, 40);
+        let title = " : find an action, screen, state, key, page, cartridge, word ";
+        let mut inner = painter.popup(wide, high, title);
         let (width, height) = (inner.width(), inner.height());
         inner.put(0, 0, "› ", Role::Accent);
         self.line.draw(&mut inner, 2, 0, width.saturating_sub(2));

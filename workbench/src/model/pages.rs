@@ -107,7 +107,8 @@ fn text_of(value: &FieldValue) -> String {
     value.to_string().trim_matches('"').to_owned()
 }
 
-fn field_line(field: &FieldView) -> String {
+/// A field in a line: its name and its value, those of its parts one behind the other.
+pub fn field_line(field: &FieldView) -> String {
     match &field.value {
         FieldValue::Group => {
             let inner = field.children.iter().map(|child| child.value.to_string());

@@ -96,7 +96,7 @@ impl MetasScreen {
 fn result(rule: &str, step: &StepResult) -> (&'static str, Role, String) {
     match step {
         StepResult::Broken { found, .. } if rule == NEWEST => {
-            ("–", Role::Dim, format!("{found}, the other is newer"))
+            ("–", Role::Dim, format!("{found}, older"))
         }
         StepResult::Holds { found } => ("✓", Role::Good, found.clone()),
         StepResult::Broken { expected, found } => {

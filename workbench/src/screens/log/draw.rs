@@ -3,6 +3,7 @@
 use super::filter::Row;
 use super::{LogScreen, Pane};
 use crate::model::log::{is_commit, type_name};
+use crate::model::pages::field_line;
 use crate::model::told::told;
 use crate::screens::Context;
 use crate::theme::Role;
@@ -13,8 +14,14 @@ use northstar_engine::inspect::log::{OpKind, OpView, RecordDetail, RecordView, T
 use northstar_engine::printable::Printable;
 use std::ops::Range;
 
+/// From this width on the selected record stands beside the list,
+const WIDE: u16 = 96;
+/// and from this on its fields too.
+const VERY_WIDE: u16 = 150;
 /// Characters of an explanation at most.
 const SENTENCES: usize = 2000;
+/// Groups with more fields are operations, which stand by themselves.
+const FIELDS_MAX: usize = 24;
 /// Columns of the list of records.
 pub(super) const LIST_WIDTH: u16 = 46;
 
@@ -47,10 +54,16 @@ pub(super) fn draw(screen: &LogScreen, painter: &mut Painter<'_>, context: &Cont
         top += 1;
     }
     let rest = height.saturating_sub(top);
-    if width >= 96 {
+    if width >= WIDE {
         draw_list(screen, &mut painter.part(0, top, LIST_WIDTH, rest), context);
-        let mut right = painter.part(LIST_WIDTH, top, width.saturating_sub(LIST_WIDTH), rest);
-        draw_detail(screen, &mut right, context);
+        let right = width.saturating_sub(LIST_WIDTH);
+        let fields = if width >= VERY_WIDE { right * 2 / 5 } else { 0 };
+        let detail = right - fields;
+        draw_detail(screen, &mut painter.part(LIST_WIDTH, top, detail, rest), context);
+        if fields > 0 {
+            let mut part = painter.part(LIST_WIDTH + detail, top, fields, rest);
+            draw_fields(screen, &mut part.boxed(" fields of the record ", false));
+        }
     } else {
         let list = rest / 2;
         draw_list(screen, &mut painter.part(0, top, width, list), context);
@@ -102,6 +115,10 @@ fn draw_list(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
                     (None, false) => Role::Accent,
                 };
                 inner.put(1, y, &record_line(record), role);
+                // Whether pages have it too: as on the time screen.
+                let (place, place_role) =
+                    if in_pages { ("●", Role::Good) } else { ("○", Role::Accent) };
+                inner.put_right(width.saturating_sub(1), y, place, place_role);
                 let mark = if record.problem.is_some() { "✗" } else { "✓" };
                 let role = if record.problem.is_some() { Role::Bad } else { Role::Good };
                 inner.put_right(width, y, mark, role);
@@ -209,6 +226,21 @@ fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context)
         if at == screen.ops.at && focused {
             inner.mark(0, y, width, 1, Role::Selected);
             inner.put(0, y, "▌", Role::Selected);
+        }
+    }
+}
+
+/// The fields of the record around its operations.
+fn draw_fields(screen: &LogScreen, painter: &mut Painter<'_>) {
+    let Some(detail) = &screen.detail else { return };
+    let room = usize::from(painter.width().saturating_sub(2));
+    let mut y = 0;
+    for group in detail.fields.iter().filter(|group| group.children.len() <= FIELDS_MAX) {
+        painter.put(0, y, &group.name, Role::Title);
+        y += 1;
+        for field in &group.children {
+            painter.put(1, y, &text::cut(&field_line(field), room), Role::Text);
+            y += 1;
         }
     }
 }

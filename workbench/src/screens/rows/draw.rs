@@ -62,7 +62,10 @@ impl RowsScreen {
                     let x = u16::try_from(key_width + 2).unwrap_or(24);
                     let room = usize::from(width.saturating_sub(x + 1));
                     let value = self.format.line(&row.value);
-                    let role = if row.problem.is_some() { Role::Bad } else { Role::Text };
+                    let (role, value) = match row.problem {
+                        Some(_) => (Role::Bad, format!("✗ {value}")),
+                        None => (Role::Text, value),
+                    };
                     painter.put(x, y, &text::cut(&value, room), role);
                 }
                 Some(RowItem::Hole { page, problem, .. }) => {
