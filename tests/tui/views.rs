@@ -149,6 +149,10 @@ fn damage_in_the_middle_of_the_log_is_shown_and_found() {
     // No filter hides it.
     print::press(&mut app, "t t", size).expect("keys");
     assert!(app.text().join("\n").contains("that are no record"));
+    // The metas are sound, and recovery gets no further all the same.
+    print::press(&mut app, "4", size).expect("a key");
+    let shown = print::characters(&print::frame(&app, size)).join("\n");
+    assert!(shown.contains("✗ Then it refuses"), "{shown}");
 }
 
 #[test]

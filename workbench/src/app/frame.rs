@@ -79,9 +79,13 @@ impl App {
             let mut left = painter.part(0, 0, left_width, 1);
             let mut x = left.put(0, 0, " ", Role::Text);
             x = left.put(x, 0, &summary.name, Role::Accent);
-            for piece in summary.pieces(narrow) {
-                x = left.put(x, 0, "  ", Role::Text);
-                x = left.put(x, 0, &piece, Role::Text);
+            for (at, piece) in summary.pieces(narrow).iter().enumerate() {
+                // Half a number is worse than none; the first piece is cut instead.
+                let room = usize::from(left_width.saturating_sub(x + 2));
+                if at > 0 && text::width(piece) > room {
+                    break;
+                }
+                x = left.put(x + 2, 0, &text::cut(piece, room), Role::Text);
             }
         }
         let mut x = left_width.saturating_add(1);

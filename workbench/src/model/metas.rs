@@ -3,8 +3,12 @@
 use crate::job::{Data, Desk, Job};
 use northstar_engine::PageId;
 use northstar_engine::format::page::check_root;
+use northstar_engine::inspect::log::{Tail, explain_gap, records, segments};
 use northstar_engine::inspect::{MetaJudgement, judge_pages};
-use northstar_engine::{Corrupt, inspect};
+use northstar_engine::{Corrupt, Lsn, inspect};
+
+/// Records looked at in one go.
+const BATCH: usize = 512;
 
 /// Which slots are torn in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -35,8 +39,17 @@ pub struct WhatIf {
     pub torn: Torn,
     /// What recovery would do.
     pub judgement: MetaJudgement,
-    /// Records of the log that would be replayed, when a meta is left.
-    pub replayed: Option<u64>,
+    /// What would be replayed, when a meta is left.
+    pub replay: Option<Replay>,
+}
+
+/// What recovery finds in the log behind a meta.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Replay {
+    /// Sound commits, up to the end or to where it stops.
+    pub commits: u64,
+    /// Bytes that were durable once and are no record: recovery refuses the log.
+    pub refused_at: Option<Lsn>,
 }
 
 /// Asks what if.
@@ -73,30 +86,36 @@ impl Job for AskWhatIf {
             })?;
             check_root(&page.bytes, meta.uuid, meta.root, meta.depth).map(|_| ())
         });
-        let replayed = match judgement.meta() {
-            Some(meta) => count_records(&source, meta.log_lsn, desk),
+        let replay = match judgement.meta() {
+            Some(meta) => replay(&source, meta.log_lsn, desk),
             None => None,
         };
-        Ok(Box::new(WhatIf { torn: self.torn, judgement, replayed }))
+        Ok(Box::new(WhatIf { torn: self.torn, judgement, replay }))
     }
 }
 
-/// Commits in the log behind a position.
-fn count_records(
-    source: &inspect::Source,
-    from: northstar_engine::Lsn,
-    desk: &mut Desk<'_>,
-) -> Option<u64> {
-    let log = inspect::log::segments(source).ok()?;
-    let mut at = from;
-    let mut count = 0_u64;
+/// The commits behind a position, as far as recovery gets.
+fn replay(source: &inspect::Source, from: Lsn, desk: &mut Desk<'_>) -> Option<Replay> {
+    let log = segments(source).ok()?;
+    let mut out = Replay::default();
+    let mut end = from;
     loop {
-        let part = inspect::log::records(source, &log, at, 512).ok()?;
-        let commits = part.records.iter().filter(|record| super::log::is_commit(record)).count();
-        count += commits as u64;
+        let part = records(source, &log, end, BATCH).ok()?;
+        for record in &part.records {
+            if let Some(gap) = log.gap(end, record.lsn) {
+                let why = explain_gap(source, &log, gap.start).ok()?;
+                out.refused_at = matches!(why, Some(Tail::Corrupt { .. })).then_some(gap.start);
+                return Some(out);
+            }
+            out.commits += u64::from(super::log::is_commit(record));
+            end = record.end_lsn;
+        }
+        if let Some(Tail::Corrupt { at, .. }) = part.tail {
+            out.refused_at = Some(at);
+        }
         match part.next {
-            Some(next) if next > at && desk.wanted() => at = next,
-            _ => return Some(count),
+            Some(next) if next >= end && !part.records.is_empty() && desk.wanted() => end = next,
+            _ => return Some(out),
         }
     }
 }

@@ -93,6 +93,12 @@ impl MapScreen {
         vec![Effect::Menu { title: "orphans and double references".to_owned(), items }]
     }
 
+    /// Pages that the chosen meta knows and the file does not have.
+    fn missing(&self, context: &Context) -> u64 {
+        let known = context.summary.metas.as_ref().and_then(|metas| metas.meta());
+        known.map_or(0, |meta| meta.page_count.saturating_sub(self.total(context) as u64))
+    }
+
     /// The state of the checkpoint before the newest: what is born after it was written by the last.
     fn base(context: &Context) -> Option<TxnId> {
         let judgement = &context.summary.metas.as_ref()?.judgement;
@@ -274,6 +280,7 @@ impl Component for MapScreen {
         let cells = self.zoom.cells(self.total(context));
         let pages = text::plural(self.total(context) as u64, "page");
         let mut lines = vec![format!("{pages}, {}:", self.zoom.in_words())];
+        lines.extend(draw::missing_line(self.missing(context)));
         for first in (0..cells).step_by(64) {
             let row: String = (first..(first + 64).min(cells))
                 .map(|at| look::cell(self.zoom.class(&self.map, at, self.mode)).0)
@@ -288,7 +295,7 @@ impl Component for MapScreen {
         lines
     }
 
-    fn json(&self, _: &Context) -> Value {
+    fn json(&self, context: &Context) -> Value {
         let pages: Vec<Value> = self
             .map
             .pages()
@@ -311,6 +318,7 @@ impl Component for MapScreen {
         json!({
             "screen": "map",
             "complete": self.map.is_complete(),
+            "missing": self.missing(context),
             "mode": self.mode.name(),
             "counts": counts,
             "pages": pages,

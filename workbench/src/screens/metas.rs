@@ -5,7 +5,7 @@
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::model::metas::{AskWhatIf, Torn, WhatIf};
+use crate::model::metas::{AskWhatIf, Replay, Torn, WhatIf};
 use crate::model::told::told;
 use crate::place::{At, Place};
 use crate::theme::Role;
@@ -80,14 +80,27 @@ impl MetasScreen {
         let role = if judgement.chosen.is_some() { Role::Accent } else { Role::Bad };
         lines.push((role, format!("{}{chosen}", torn.unwrap_or_default())));
         lines.push((Role::Text, told(&judgement.reason, 300)));
-        if let Some(replayed) = answer.replayed {
-            let what = match replayed {
-                0 => "No commit is behind it in the log: nothing to replay.".to_owned(),
-                n => format!("It then replays {} from the log.", text::plural(n, "commit")),
-            };
-            lines.push((Role::Text, what));
+        if let Some(replay) = answer.replay {
+            lines.push(replay_line(replay));
         }
         lines
+    }
+}
+
+/// How recovery goes on behind the meta.
+fn replay_line(replay: Replay) -> (Role, String) {
+    match (replay.refused_at, replay.commits) {
+        (Some(at), _) => {
+            let line = "Then it refuses: the log was durable once at position";
+            (Role::Bad, format!("✗ {line} {at}, and no record is there."))
+        }
+        (None, 0) => {
+            (Role::Text, "No commit is behind it in the log: nothing to replay.".to_owned())
+        }
+        (None, n) => {
+            let commits = text::plural(n, "commit");
+            (Role::Text, format!("It then replays {commits} from the log."))
+        }
     }
 }
 
@@ -250,8 +263,8 @@ impl Component for MetasScreen {
     }
 
     fn json(&self, _: &Context) -> Value {
-        let replayed = self.answer.as_ref().and_then(|answer| answer.replayed);
-        json!({ "screen": "metas", "judgement": self.judgement(), "commits_to_replay": replayed })
+        let replay = self.answer.as_ref().and_then(|answer| answer.replay);
+        json!({ "screen": "metas", "judgement": self.judgement(), "replay": replay })
     }
 }
 

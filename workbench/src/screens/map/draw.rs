@@ -24,6 +24,12 @@ const VERY_WIDE: u16 = 140;
 const POOL_UNSEEN: &str = "The pool is memory of the process that writes the file. This is another \
     process: it sees the file only, so it cannot tell which pages are in a pool.";
 
+/// What there is to say of pages behind the file's end.
+pub(super) fn missing_line(pages: u64) -> Option<String> {
+    let behind = text::plural(pages, "page");
+    (pages > 0).then(|| format!("✗ the file ends early: {behind} of the meta's are behind its end"))
+}
+
 impl MapScreen {
     pub(super) fn draw_all(&self, painter: &mut Painter<'_>, context: &Context) {
         let (width, height) = (painter.width(), painter.height());
@@ -90,6 +96,13 @@ impl MapScreen {
         painter.spans(0, 0, &self.mode_names());
         painter.put(0, 1, &self.zoom.in_words(), Role::Dim);
         let mut y = 3;
+        if let Some(line) = missing_line(self.missing(context)) {
+            for line in text::wrap(&line, width) {
+                painter.put(0, y, &line, Role::Bad);
+                y += 1;
+            }
+            y += 1;
+        }
         for (role, line) in self.detail_lines(context) {
             for line in text::wrap(&line, width) {
                 painter.put(0, y, &line, role);
