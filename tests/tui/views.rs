@@ -170,6 +170,23 @@ fn a_key_is_followed_from_the_log_to_its_byte() {
 }
 
 #[test]
+fn a_row_of_the_tree_has_its_value_beside_it() {
+    let demo = demo();
+    let size = (160, 50);
+    let mut app = app(&demo.path(), ScreenId::Tree, Palette::Dark, size);
+    print::press(&mut app, "s", size).expect("a key");
+    print::type_text(&mut app, "char/01F600", size);
+    print::press(&mut app, "enter", size).expect("a key");
+    let shown = |app: &App| print::characters(&print::frame(app, size)).join("\n");
+    let value = "\"since\":\"6.1\"";
+    assert!(!shown(&app).contains(value), "the look-up is at the root");
+    print::press(&mut app, &"n ".repeat(20), size).expect("keys");
+    assert!(shown(&app).contains(value), "{}", shown(&app));
+    assert!(app.text().join("\n").contains("GRINNING FACE"));
+    assert!(app.json()["value"].as_str().is_some_and(|value| value.contains("GRINNING")));
+}
+
+#[test]
 fn the_demo_ends_as_after_a_power_cut() {
     let demo = demo();
     let size = (120, 40);

@@ -2,7 +2,9 @@
 
 use crate::job::{Data, Desk, Job};
 use northstar_engine::inspect::Source;
-use northstar_engine::inspect::tree::{LookupStep, NodeView, Outcome, Root, lookup, node};
+use northstar_engine::inspect::tree::{
+    LookupStep, NodeView, Outcome, Root, RowItem, lookup, node, rows,
+};
 use northstar_engine::{PageId, Pointer, TxnId};
 
 /// A node, or why there is none.
@@ -40,6 +42,44 @@ impl Job for LoadNode {
 
 fn read(source: &Source, pointer: Pointer, level: Option<u8>) -> Node {
     node(source, pointer, level).map_err(|corrupt| corrupt.to_string())
+}
+
+/// The value of a row.
+#[derive(Clone, Debug)]
+pub struct LoadedValue {
+    /// The row's key.
+    pub key: Vec<u8>,
+    /// Its value, or why it cannot be had.
+    pub value: Result<Vec<u8>, String>,
+}
+
+/// Reads the value of a row, however long.
+#[derive(Debug)]
+pub struct LoadValue {
+    /// In which tree.
+    pub root: Root,
+    /// Of which key.
+    pub key: Vec<u8>,
+}
+
+impl Job for LoadValue {
+    fn name(&self) -> String {
+        "read a value".to_owned()
+    }
+
+    fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
+        let source = desk.source()?;
+        let found = rows(&source, &self.root, &self.key, &self.key, 1).items.into_iter().next();
+        let value = match found {
+            Some(RowItem::Row(row)) if row.key == self.key => match row.problem {
+                Some(problem) => Err(problem.to_string()),
+                None => Ok(row.value),
+            },
+            Some(RowItem::Hole { problem, .. }) => Err(problem.to_string()),
+            Some(RowItem::Row(_)) | None => Err("no row has this key".to_owned()),
+        };
+        Ok(Box::new(LoadedValue { key: self.key, value }))
+    }
 }
 
 /// A look-up.

@@ -6,7 +6,9 @@ mod draw;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::model::tree::{FindVersions, LoadNode, LoadedNode, LookUp, Lookup, Node, Versions};
+use crate::model::tree::{
+    FindVersions, LoadNode, LoadValue, LoadedNode, LoadedValue, LookUp, Lookup, Node, Versions,
+};
 use crate::place::{At, Place};
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
@@ -20,6 +22,7 @@ const NODE: &str = "node";
 const LOOKUP: &str = "lookup";
 const KEY: &str = "key";
 const VERSIONS: &str = "versions";
+const VALUE: &str = "value";
 
 /// A node in a column.
 #[derive(Debug)]
@@ -68,6 +71,8 @@ pub struct TreeScreen {
     older: bool,
     /// The shape of the whole tree is shown instead of its nodes.
     shape: bool,
+    /// The value of the selected row.
+    value: Option<LoadedValue>,
     /// A key to look up once the root is known.
     wanted: Option<Vec<u8>>,
     error: Option<String>,
@@ -224,16 +229,39 @@ impl TreeScreen {
         self.preview()
     }
 
-    /// Loads the child under the cursor into the column to the right.
+    /// Loads what is under the cursor to the right: a child into its column, a row's value.
     fn preview(&mut self) -> Vec<Effect> {
+        self.value = None;
         let Some(column) = self.columns.get(self.active) else { return Vec::new() };
-        let Some(Entry::Child { pointer, .. }) = column.entry() else { return Vec::new() };
-        let pointer = *pointer;
+        let pointer = match (column.entry(), self.root) {
+            (Some(Entry::Child { pointer, .. }), _) => *pointer,
+            (Some(Entry::Row { key, .. }), Some(root)) => {
+                return vec![Effect::Run(VALUE, Box::new(LoadValue { root, key: key.clone() }))];
+            }
+            _ => return Vec::new(),
+        };
         let level = column.view().and_then(|node| node.level.checked_sub(1));
         if self.columns.len() == self.active + 1 {
             self.columns.push(Column::new(pointer));
         }
         vec![self.load(pointer, level)]
+    }
+
+    /// Loads the value of the row under the cursor, and no child: a look-up has all of its nodes.
+    fn preview_row(&mut self) -> Vec<Effect> {
+        let entry = self.columns.get(self.active).and_then(Column::entry);
+        match entry {
+            Some(Entry::Row { .. }) => self.preview(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The value of the selected row, once it is there.
+    fn selected_value(&self) -> Option<&LoadedValue> {
+        let entry = self.columns.get(self.active)?.entry()?;
+        self.value
+            .as_ref()
+            .filter(|value| matches!(entry, Entry::Row { key, .. } if *key == value.key))
     }
 
     fn open(&self) -> Vec<Effect> {
@@ -280,11 +308,11 @@ impl Component for TreeScreen {
             }],
             Act::TreeStepNext => {
                 self.select_step(self.step + 1);
-                Vec::new()
+                self.preview_row()
             }
             Act::TreeStepPrev => {
                 self.select_step(self.step.saturating_sub(1));
-                Vec::new()
+                self.preview_row()
             }
             Act::TreeShape => {
                 self.shape = !self.shape;
@@ -310,7 +338,7 @@ impl Component for TreeScreen {
                 if self.active + 1 < self.columns.len() {
                     self.active += 1;
                     return match self.lookup {
-                        Some(_) => Vec::new(),
+                        Some(_) => self.preview_row(),
                         None => self.preview(),
                     };
                 }
@@ -386,6 +414,10 @@ impl Component for TreeScreen {
             }
             return Vec::new();
         }
+        if slot == VALUE {
+            self.value = data.downcast::<LoadedValue>().ok().map(|value| *value);
+            return Vec::new();
+        }
         let Ok(loaded) = data.downcast::<LoadedNode>() else { return Vec::new() };
         let at = self.columns.iter().position(|column| column.pointer == loaded.pointer);
         let Some(column) = at.and_then(|at| self.columns.get_mut(at)) else {
@@ -445,7 +477,16 @@ impl Component for TreeScreen {
             |lookup| json!({ "key": Printable::new(&lookup.key).as_str(), "steps": lookup.steps }),
         );
         let levels = context.survey.as_ref().map(|survey| &survey.levels);
-        json!({ "screen": "tree", "root": self.root, "levels": levels, "nodes": nodes, "lookup": lookup })
+        let value = self.selected_value().and_then(|value| value.value.as_ref().ok());
+        let value = value.map(|value| Printable::new(value).into_string());
+        json!({
+            "screen": "tree",
+            "root": self.root,
+            "levels": levels,
+            "nodes": nodes,
+            "lookup": lookup,
+            "value": value,
+        })
     }
 }
 

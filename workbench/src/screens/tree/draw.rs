@@ -2,6 +2,7 @@
 
 use super::{Column, TreeScreen};
 use crate::model::told::told;
+use crate::model::tree::LoadedValue;
 use crate::screens::Context;
 use crate::theme::Role;
 use crate::widgets::bar::bar;
@@ -12,6 +13,10 @@ use std::cmp::Ordering;
 
 /// Narrowest useful column.
 const COLUMN_MIN: u16 = 30;
+/// From this width on the selected row's value is a column of its own.
+const WIDE: u16 = 110;
+/// Characters of a value that are shown.
+const VALUE_MAX: usize = 8000;
 
 pub(super) fn draw(screen: &TreeScreen, painter: &mut Painter<'_>, context: &Context) {
     let Some(root) = &screen.root else {
@@ -40,7 +45,14 @@ pub(super) fn draw(screen: &TreeScreen, painter: &mut Painter<'_>, context: &Con
         return;
     }
     let top = 2 + draw_step(screen, &mut painter.part(1, 1, painter.width().saturating_sub(2), 4));
-    let (width, height) = (painter.width(), painter.height().saturating_sub(top));
+    let (mut width, height) = (painter.width(), painter.height().saturating_sub(top));
+    if width >= WIDE
+        && let Some(value) = screen.selected_value()
+    {
+        let beside = width / 3;
+        width -= beside;
+        draw_value(value, &mut painter.part(width, top, beside, height));
+    }
     let shown = usize::from((width / COLUMN_MIN).clamp(1, 4)).min(screen.columns.len().max(1));
     // The active column, its parents as far as they fit, and its child.
     let last = (screen.active + 2).min(screen.columns.len());
@@ -231,6 +243,26 @@ fn draw_column(screen: &TreeScreen, at: usize, column: &Column, painter: &mut Pa
     }
 }
 
+/// The last column: what the selected row holds.
+fn draw_value(value: &LoadedValue, painter: &mut Painter<'_>) {
+    let title = match &value.value {
+        Ok(bytes) => format!(" value, {} ", text::bytes(bytes.len() as u64)),
+        Err(_) => " value ".to_owned(),
+    };
+    let mut inner = painter.boxed(&title, false);
+    let (role, text) = match &value.value {
+        Ok(bytes) => {
+            (Role::Text, Printable::capped(bytes, VALUE_MAX).as_str().replace("\\n", "\n"))
+        }
+        Err(why) => (Role::Bad, told(why, 300)),
+    };
+    let room = usize::from(inner.width().saturating_sub(2));
+    let lines = text.lines().flat_map(|line| text::wrap(line, room));
+    for (y, line) in (0..inner.height()).zip(lines) {
+        inner.put(1, y, &line, role);
+    }
+}
+
 /// Slots of a column that the look-up has compared so far.
 fn compared_slots(screen: &TreeScreen, column: usize) -> Vec<usize> {
     let (Some(lookup), Some(step)) = (&screen.lookup, screen.current_step()) else {
@@ -290,6 +322,13 @@ pub(super) fn text(screen: &TreeScreen, context: &Context) -> Vec<String> {
             lines.push(format!("  {}", screen.outcome_line(&step.outcome)));
             lines.extend(step.problems.iter().map(|problem| format!("  ✗ {problem}")));
         }
+    }
+    if let Some(value) = screen.selected_value() {
+        let value = match &value.value {
+            Ok(bytes) => Printable::capped(bytes, VALUE_MAX).into_string(),
+            Err(why) => told(why, 300),
+        };
+        lines.push(format!("value: {value}"));
     }
     for column in &screen.columns {
         lines.push(String::new());
