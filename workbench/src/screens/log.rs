@@ -6,6 +6,7 @@
 
 mod draw;
 mod filter;
+mod list;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
@@ -17,14 +18,14 @@ use crate::place::{At, Place};
 use crate::text;
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
-use filter::{Filter, Row};
+use filter::Filter;
+use list::Row;
+use northstar_engine::PageId;
 use northstar_engine::format::log_record::RecordType;
 use northstar_engine::inspect::log::{LogView, OpView, RecordDetail, RecordView, Tail};
 use northstar_engine::printable::{Printable, unescape};
-use northstar_engine::{Lsn, PageId};
 use serde_json::{Value, json};
 use std::any::Any;
-use std::ops::Range;
 use std::sync::Arc;
 
 const LOG: &str = "log";
@@ -70,70 +71,11 @@ pub struct LogScreen {
 }
 
 impl LogScreen {
-    /// Shows what passes the filters, and stays near what was selected.
-    fn narrow(&mut self) -> Vec<Effect> {
-        let here = self.selected().map(|record| record.lsn);
-        self.shown.clear();
-        self.show_new(0);
-        let at = self.shown.iter().position(|row| here.is_some() && self.lsn_of(row) >= here);
-        let len = self.len();
-        self.cursor.select(at.unwrap_or(0), len);
-        self.load_detail()
-    }
-
     /// Looks for records that touch keys.
     fn look_for(&self, keys: Keys) -> Vec<Effect> {
         let Some(log) = self.log.clone() else { return Vec::new() };
         let records = self.records.iter().map(|record| record.lsn).collect();
         vec![Effect::Run(TOUCHING, Box::new(FindTouching { keys, log, records }))]
-    }
-
-    /// Visible rows: the records, and the tail when there is something to say of it.
-    fn len(&self) -> usize {
-        let segments = self.log.as_ref().map_or(0, |log| log.segments.len());
-        self.shown.len() + usize::from(self.tail.is_some() && segments > 0)
-    }
-
-    /// Adds the rows of the records from `from` on.
-    fn show_new(&mut self, from: usize) {
-        let Some(log) = &self.log else { return };
-        self.shown.extend(self.filter.rows(log, &self.records, from..self.records.len()));
-    }
-
-    fn record_of(&self, row: &Row) -> Option<&RecordView> {
-        match row {
-            Row::Record(at) => self.records.get(*at),
-            Row::Gap(_) => None,
-        }
-    }
-
-    fn lsn_of(&self, row: &Row) -> Option<Lsn> {
-        match row {
-            Row::Record(at) => self.records.get(*at).map(|record| record.lsn),
-            Row::Gap(gap) => Some(gap.start),
-        }
-    }
-
-    fn selected(&self) -> Option<&RecordView> {
-        self.shown.get(self.cursor.at).and_then(|row| self.record_of(row))
-    }
-
-    fn selected_gap(&self) -> Option<&Range<Lsn>> {
-        match self.shown.get(self.cursor.at) {
-            Some(Row::Gap(gap)) => Some(gap),
-            _ => None,
-        }
-    }
-
-    fn gaps(&self) -> impl Iterator<Item = &Range<Lsn>> {
-        self.shown.iter().filter_map(|row| match row {
-            Row::Gap(gap) => Some(gap),
-            Row::Record(_) => None,
-        })
-    }
-
-    fn on_tail(&self) -> bool {
-        self.tail.is_some() && self.cursor.at == self.shown.len()
     }
 
     fn load_detail(&mut self) -> Vec<Effect> {

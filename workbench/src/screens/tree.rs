@@ -3,6 +3,7 @@
 //! Nodes and comparisons come from `inspect::tree`, which searches as the engine does.
 
 mod draw;
+mod steps;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
@@ -48,14 +49,6 @@ impl Column {
     fn entry(&self) -> Option<&Entry> {
         self.view()?.entries.get(self.cursor.at)
     }
-}
-
-/// One comparison, or what came of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Step {
-    node: usize,
-    /// `None`: all comparisons of the node are done.
-    comparison: Option<usize>,
 }
 
 /// The screen.
@@ -157,69 +150,10 @@ impl TreeScreen {
         }
     }
 
-    fn steps(&self) -> Vec<Step> {
-        let Some(lookup) = &self.lookup else { return Vec::new() };
-        let mut steps = Vec::new();
-        for (node, step) in lookup.steps.iter().enumerate() {
-            let comparisons = 0..step.comparisons.len();
-            steps.extend(comparisons.map(|at| Step { node, comparison: Some(at) }));
-            steps.push(Step { node, comparison: None });
-        }
-        steps
-    }
-
     /// Levels of the tree, once its root has been read.
     fn levels(&self) -> Option<u32> {
         let read = self.columns.first().is_some_and(|column| column.view().is_some());
         self.root.filter(|_| read).map(|root| root.depth)
-    }
-
-    fn current_step(&self) -> Option<Step> {
-        self.steps().get(self.step).copied()
-    }
-
-    fn take_lookup(&mut self, lookup: Lookup) {
-        self.columns = lookup
-            .nodes
-            .iter()
-            .map(|loaded| {
-                let mut column = Column::new(loaded.pointer);
-                column.node = Some(loaded.node.clone());
-                column
-            })
-            .collect();
-        self.lookup = Some(lookup);
-        self.select_step(0);
-    }
-
-    fn select_step(&mut self, step: usize) {
-        let steps = self.steps();
-        self.step = step.min(steps.len().saturating_sub(1));
-        let Some(here) = steps.get(self.step).copied() else { return };
-        self.active = here.node;
-        let Some(found) = self.lookup.as_ref().and_then(|lookup| lookup.steps.get(here.node))
-        else {
-            return;
-        };
-        let slot = match here.comparison {
-            Some(at) => found.comparisons.get(at).map(|comparison| comparison.slot),
-            None => found.chosen,
-        };
-        // Columns before this one show the child that was taken.
-        let chosen: Vec<Option<usize>> = self
-            .lookup
-            .iter()
-            .flat_map(|lookup| lookup.steps.iter().take(here.node))
-            .map(|step| step.chosen)
-            .collect();
-        for (column, chosen) in self.columns.iter_mut().zip(chosen) {
-            let len = column.len();
-            column.cursor.select(chosen.unwrap_or(0), len);
-        }
-        if let (Some(column), Some(slot)) = (self.columns.get_mut(here.node), slot) {
-            let len = column.len();
-            column.cursor.select(slot, len);
-        }
     }
 
     /// The cursor moved: what lay to the right belongs to another child.
@@ -495,15 +429,6 @@ impl TreeScreen {
         match self.columns.get(self.active)?.entry()? {
             Entry::Row { key, .. } => Some(key),
             Entry::Child { separator, .. } => Some(separator),
-        }
-    }
-
-    fn outcome_line(&self, outcome: &Outcome) -> String {
-        match outcome {
-            Outcome::Descend(pointer) => format!("go down to p{}", pointer.page),
-            Outcome::Found(value) => format!("found: a value of {} bytes", value.bytes),
-            Outcome::Missing => "not there: no row has this key".to_owned(),
-            Outcome::Broken => "the node cannot be read any further".to_owned(),
         }
     }
 }

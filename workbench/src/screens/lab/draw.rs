@@ -12,6 +12,10 @@ use crate::widgets::Painter;
 use northstar_engine::printable::Printable;
 use northstar_engine::sim::{Fate, Trace};
 
+/// From this width on what is undecided stands beside the timeline,
+const WIDE: u16 = 90;
+/// and from this on what recovery makes of it stands below that.
+const VERY_WIDE: u16 = 140;
 /// From this height of the timeline on the cut has a row of its own.
 const CUT_FROM_ROWS: u16 = 4;
 /// What stands in it.
@@ -31,17 +35,32 @@ pub(super) fn draw(screen: &LabScreen, painter: &mut Painter<'_>) {
         painter.put(1, y, &text::cut(&line, usize::from(width.saturating_sub(2))), role);
         y += 1;
     }
-    // What happened matters more than one operation more; a low terminal gives each its half.
-    let below = 8.min(height.saturating_sub(y) / 2);
-    let middle = height.saturating_sub(y + below);
+    let rest = height.saturating_sub(y);
     screen.seen.set(Seen { top: y + 1, cut: None });
-    let side = if width >= 90 { width * 2 / 5 } else { 0 };
+    if width >= VERY_WIDE {
+        let side = width * 2 / 5;
+        draw_timeline(screen, " timeline ", &mut painter.part(0, y, width - side, rest));
+        let facts = u16::try_from(screen.fates.len() + 2).unwrap_or(u16::MAX).max(5).min(rest / 2);
+        draw_facts(screen, &mut painter.part(width - side, y, side, facts));
+        let mut below = painter.part(width - side, y + facts, side, rest.saturating_sub(facts));
+        let mut inner = below.boxed(" what recovery makes of it ", false);
+        let (width, height) = (inner.width(), inner.height());
+        draw_outcome(screen, &mut inner.part(1, 0, width.saturating_sub(2), height));
+        return;
+    }
+    // What happened matters more than one operation more; a low terminal gives each its half.
+    let below = 8.min(rest / 2);
+    let middle = rest.saturating_sub(below);
+    let side = if width >= WIDE { width * 2 / 5 } else { 0 };
     if side > 0 {
-        draw_timeline(screen, &mut painter.part(0, y, width - side, middle));
+        draw_timeline(screen, " timeline ", &mut painter.part(0, y, width - side, middle));
         draw_facts(screen, &mut painter.part(width - side, y, side, middle));
     } else {
         match screen.pane {
-            Pane::Timeline => draw_timeline(screen, &mut painter.part(0, y, width, middle)),
+            Pane::Timeline => {
+                let title = " timeline · Tab: undecided ";
+                draw_timeline(screen, title, &mut painter.part(0, y, width, middle));
+            }
             Pane::Facts => draw_facts(screen, &mut painter.part(0, y, width, middle)),
         }
     }
@@ -89,10 +108,9 @@ fn shortest(fact: &str) -> String {
     short.strip_prefix("op ").map_or(short.clone(), str::to_owned)
 }
 
-fn draw_timeline(screen: &LabScreen, painter: &mut Painter<'_>) {
+fn draw_timeline(screen: &LabScreen, title: &str, painter: &mut Painter<'_>) {
     let Some(experiment) = &screen.experiment else { return };
     let focused = screen.pane == Pane::Timeline;
-    let title = if painter.width() < 90 { " timeline · Tab: undecided " } else { " timeline " };
     let mut inner = painter.boxed(title, focused);
     let (width, height) = (inner.width(), inner.height());
     let trace = &experiment.trace;

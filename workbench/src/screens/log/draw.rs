@@ -1,6 +1,6 @@
 //! Drawing of the log.
 
-use super::filter::Row;
+use super::list::Row;
 use super::{LogScreen, Pane};
 use crate::model::log::{is_commit, type_name};
 use crate::model::pages::field_line;

@@ -1,11 +1,9 @@
-//! What the list of records is narrowed to: a type, transactions, keys, all at once if wanted; and the rows
-//! of the list.
+//! What the list of records is narrowed to: a type, transactions, keys, all at once if wanted.
 
 use crate::model::log::{Touching, type_name};
+use northstar_engine::TxnId;
 use northstar_engine::format::log_record::RecordType;
-use northstar_engine::inspect::log::{LogView, RecordView};
-use northstar_engine::{Lsn, TxnId};
-use std::ops::Range;
+use northstar_engine::inspect::log::RecordView;
 
 /// The filters.
 #[derive(Debug, Default)]
@@ -76,35 +74,5 @@ mod tests {
         ] {
             assert_eq!(Filter::read_txns(text), want, "{text}");
         }
-    }
-}
-
-/// A row of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Row {
-    /// The record with this index.
-    Record(usize),
-    /// Bytes that are no record, in front of one; no filter hides them.
-    Gap(Range<Lsn>),
-}
-
-impl Filter {
-    /// The rows of the records `new`, each behind the gap in front of it.
-    pub(super) fn rows(
-        &self,
-        log: &LogView,
-        records: &[RecordView],
-        new: Range<usize>,
-    ) -> Vec<Row> {
-        let mut rows = Vec::new();
-        for at in new {
-            let Some(record) = records.get(at) else { break };
-            let before = at.checked_sub(1).and_then(|before| records.get(before));
-            rows.extend(before.and_then(|it| log.gap(it.end_lsn, record.lsn)).map(Row::Gap));
-            if self.passes(record) {
-                rows.push(Row::Record(at));
-            }
-        }
-        rows
     }
 }
