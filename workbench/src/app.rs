@@ -21,9 +21,11 @@ mod strip;
 #[cfg(test)]
 mod tests;
 
+use crate::action::Act;
 use crate::dialogs::Dialog;
 use crate::job::{JobKey, Owner};
-use crate::keymap::Keymap;
+use crate::keymap::{Keymap, short};
+use crate::model::lessons::LESSONS;
 use crate::model::progress::Progress;
 use crate::model::summary::{Fingerprint, Summary};
 use crate::place::{At, JumpList, Place};
@@ -217,6 +219,21 @@ impl App {
     #[must_use]
     pub fn with_found_palette(mut self) -> Self {
         self.palette_found = true;
+        self
+    }
+
+    /// Says where to begin, until the first key, to whoever has begun no lesson yet.
+    #[must_use]
+    pub fn with_welcome(mut self) -> Self {
+        let begun = (0..LESSONS.len()).any(|lesson| self.context.progress.of(lesson).is_some());
+        if !begun {
+            let key = |act: Act| self.keymap.keys(act).first().map(|key| short(*key));
+            let (help, quit) =
+                (key(Act::Help).unwrap_or_default(), key(Act::Quit).unwrap_or_default());
+            self.say(format!(
+                "new here? 9 leads to the lessons, {help} shows the keys, {quit} quits"
+            ));
+        }
         self
     }
 

@@ -111,7 +111,10 @@ fn look_at(cli: &Cli, config: Config, path: &Path) -> Result<ExitCode> {
         return print_screen(cli, app, look);
     }
     terminal::install_panic_hook();
-    let app = app.with_progress(Progress::parse(&runtime::progress::kept()));
+    let mut app = app.with_progress(Progress::parse(&runtime::progress::kept()));
+    if cli.db.is_none() {
+        app = app.with_welcome();
+    }
     let pool = Pool::default();
     match runtime::run(app, pool, !(cli.no_mouse || config.no_mouse), cli.crash)? {
         Quit::Asked => Ok(ExitCode::SUCCESS),

@@ -65,8 +65,7 @@ impl fmt::Display for Place {
 }
 
 /// How to write a place, for messages and prompts.
-pub const PLACE_FORMS: &str =
-    "p42, 0x5a000, p42+0x18, txn 118, lsn 4096, key:abc or a screen's name";
+pub const PLACE_FORMS: &str = "p42, 0x5a000, p42+0x18, txn 118, lsn 4096, key:abc, a screen";
 
 /// Reads a place a person typed. Page offsets in bytes are divided by `page_bytes`.
 ///
@@ -74,7 +73,7 @@ pub const PLACE_FORMS: &str =
 /// A sentence that says what was expected.
 pub fn parse(text: &str, page_bytes: u64) -> Result<Place, String> {
     let text = text.trim();
-    let wrong = || format!("no place: {text}. Try {PLACE_FORMS}");
+    let wrong = || format!("no place: {text}; there are {PLACE_FORMS}");
     if let Some(key) = text.strip_prefix("key:") {
         let key = unescape(key).ok_or_else(|| format!("not a whole escape in key {key}"))?;
         return Ok(Place::new(ScreenId::Rows, At::Key(key)));

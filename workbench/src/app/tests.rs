@@ -115,6 +115,19 @@ fn the_finder_knows_cartridges_that_nobody_has_looked_at() {
 }
 
 #[test]
+fn who_has_begun_no_lesson_is_told_where_to_begin() {
+    use crate::model::progress::Progress;
+    let (_directory, path) = file(&[0; 40_000]);
+    let footer = |kept: &str| {
+        let mut app = app(&path).with_progress(Progress::parse(kept)).with_welcome();
+        print::start(&mut app, SIZE);
+        print::characters(&print::frame(&app, SIZE)).pop().unwrap_or_default()
+    };
+    assert!(footer("").contains("9 leads to the lessons"), "{}", footer(""));
+    assert!(footer("anatomy done").contains("? help"), "{}", footer("anatomy done"));
+}
+
+#[test]
 fn jumps_lead_back_to_where_we_were() {
     let (_directory, path) = file(&[0; 100_000]);
     let mut app = app(&path);

@@ -81,7 +81,12 @@ impl FromStr for Deed {
             ["sync"] => Self::Sync,
             ["reader"] => Self::Reader,
             ["reader", "ends"] => Self::ReaderEnds,
-            _ => return Err(format!("no deed: {}. There are: {DEED_FORMS}", text.trim())),
+            _ => {
+                return Err(format!(
+                    "no deed: {}; put KEY, del KEY, checkpoint are some",
+                    text.trim()
+                ));
+            }
         })
     }
 }

@@ -28,7 +28,7 @@ pub(super) const LIST_WIDTH: u16 = 46;
 pub(super) fn draw(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
     let (width, height) = (painter.width(), painter.height());
     let (role, line) = head(screen);
-    painter.put(1, 0, &line, role);
+    painter.put(1, 0, &text::cut(&line, usize::from(width.saturating_sub(2))), role);
     if screen.len() == 0 {
         let why = match (&screen.error, screen.ended) {
             (Some(why), _) => why.as_str(),
