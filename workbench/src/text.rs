@@ -96,6 +96,17 @@ pub fn bytes(value: u64) -> String {
     format!("{scaled:.1} {}", UNITS[unit])
 }
 
+/// A time in its largest fitting unit: `41 s`, `3 min`, `2 h`, `5 d`.
+pub fn duration(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", count(seconds / 86_400)),
+    }
+}
+
 /// `part` of `whole` in percent, 0 when there is no whole.
 pub fn percent(part: u64, whole: u64) -> u64 {
     part.saturating_mul(100).checked_div(whole).unwrap_or(0)
@@ -130,6 +141,10 @@ mod tests {
         }
         assert_eq!(bytes(u64::MAX), "16384.0 PiB");
         assert_eq!(percent(1, 0), 0);
+        let times = [(0, "0 s"), (119_999, "119 s"), (120_000, "2 min"), (7_200_000, "2 h")];
+        for (ms, want) in times {
+            assert_eq!(duration(ms), want);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The demo's task queue: a little work about characters, some of it waiting, taken, put off, given up.
 //!
-//! The queue reads no clock: all of it happens in the first minute of a time of its own.
+//! The queue reads no clock: all of it happens in the first hour of a time of its own.
 
 use northstar_engine::queue::{ClaimRequest, Failure, NewTask, TaskQueue};
 use northstar_engine::{Db, Result};
@@ -8,6 +8,9 @@ use northstar_engine::{Db, Result};
 /// Task types.
 const NAME: &[u8] = b"check name";
 const GLYPH: &[u8] = b"draw glyph";
+
+/// A minute, in the queue's milliseconds.
+const MINUTE: u64 = 60_000;
 
 /// Stores tasks and works on some of them; each step is a transaction.
 pub(super) fn fill(db: &Db) -> Result<()> {
@@ -17,27 +20,22 @@ pub(super) fn fill(db: &Db) -> Result<()> {
     let glyphs = ["char/01F600", "char/01F980"].map(|row| NewTask::new(GLYPH, row.as_bytes()));
     let last_try = NewTask { attempts_max: 1, ..NewTask::new(GLYPH, b"char/0E0001") };
     queue.enqueue_all(0, &names)?;
-    queue.enqueue_all(1_000, &[&glyphs[..], &[last_try]].concat())?;
+    queue.enqueue_all(40 * MINUTE, &[&glyphs[..], &[last_try]].concat())?;
     // One is done; one is being worked on; one failed and will be tried again, one will not.
-    work(&queue, NAME, b"ada", |queue, id| queue.complete(12_000, id, b"ada").map(drop))?;
-    work(&queue, NAME, b"grace", |_, _| Ok(()))?;
-    let no_font = Failure { error: b"no font has it", retry_at: 3_600_000 };
-    work(&queue, GLYPH, b"hal", |queue, id| queue.fail(20_000, id, b"hal", no_font).map(drop))?;
-    work(&queue, GLYPH, b"hal", |_, _| Ok(()))?;
+    let now = 45 * MINUTE;
+    let claim = |owner: &[u8], task_type: &[u8]| {
+        let request = ClaimRequest { lease: 10 * MINUTE, ..ClaimRequest::of(owner, task_type) };
+        queue.claim(now, &request).map(|claim| claim.map_or(0, |claim| claim.id))
+    };
+    let done = claim(b"ada", NAME)?;
+    claim(b"grace", NAME)?;
+    let failed = claim(b"hal", GLYPH)?;
+    claim(b"hal", GLYPH)?;
+    let dead = claim(b"hal", GLYPH)?;
+    let no_font = Failure { error: b"no font has it", retry_at: now + 60 * MINUTE };
     let invisible = Failure { error: b"an invisible character has no glyph", retry_at: 0 };
-    work(&queue, GLYPH, b"hal", |queue, id| queue.fail(40_000, id, b"hal", invisible).map(drop))
-}
-
-/// Claims a task of a type and does something with it.
-fn work(
-    queue: &TaskQueue,
-    task_type: &[u8],
-    owner: &[u8],
-    settle: impl FnOnce(&TaskQueue, u64) -> Result<()>,
-) -> Result<()> {
-    let request = ClaimRequest { lease: 600_000, ..ClaimRequest::of(owner, task_type) };
-    match queue.claim(10_000, &request)? {
-        Some(claim) => settle(queue, claim.id),
-        None => Ok(()),
-    }
+    // Each is its owner's: it was claimed a moment ago.
+    queue.complete(now + MINUTE, done, b"ada").map(drop)?;
+    queue.fail(now + MINUTE, failed, b"hal", no_font).map(drop)?;
+    queue.fail(now + MINUTE, dead, b"hal", invisible).map(drop)
 }

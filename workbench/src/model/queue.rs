@@ -3,7 +3,7 @@
 use crate::job::{Data, Desk, Job};
 use northstar_engine::inspect::tree::{Root, RowItem, rows};
 use northstar_engine::queue::key::Layout;
-use northstar_engine::queue::{DEFAULT_PREFIX, Task};
+use northstar_engine::queue::{DEFAULT_PREFIX, State, Task};
 use std::collections::BTreeMap;
 
 /// Rows read at a time.
@@ -11,11 +11,22 @@ const WINDOW: usize = 1000;
 /// Tasks listed.
 const LISTED_MAX: usize = 2000;
 
+/// The tasks of a type.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OfType {
+    /// Ready, delayed, claimed, dead.
+    pub states: [u64; 4],
+    /// When the oldest ready one was stored, ms.
+    pub oldest_ready: Option<u64>,
+}
+
 /// Tasks by type and state.
 #[derive(Clone, Debug, Default)]
 pub struct QueueView {
-    /// By type: ready, delayed, claimed, dead.
-    pub counts: BTreeMap<Vec<u8>, [u64; 4]>,
+    /// By type.
+    pub counts: BTreeMap<Vec<u8>, OfType>,
+    /// When the newest task was stored, ms: the queue has no clock, so ages are told against that.
+    pub newest: u64,
     /// The first tasks by id, with their keys.
     pub tasks: Vec<(Vec<u8>, Task)>,
     /// Rows that are no task.
@@ -27,6 +38,13 @@ pub struct QueueView {
 pub struct LoadQueue {
     /// Of which tree.
     pub root: Root,
+}
+
+impl QueueView {
+    /// How long before the newest task something was stored, ms.
+    pub fn age(&self, created: u64) -> u64 {
+        self.newest.saturating_sub(created)
+    }
 }
 
 impl Job for LoadQueue {
@@ -72,10 +90,15 @@ fn take(view: &mut QueueView, key: &[u8], value: &[u8]) {
         view.broken += 1;
         return;
     };
-    let counts = view.counts.entry(task.task_type.clone()).or_default();
-    if let Some(count) = counts.get_mut(task.state as usize) {
+    let of_type = view.counts.entry(task.task_type.clone()).or_default();
+    if let Some(count) = of_type.states.get_mut(task.state as usize) {
         *count += 1;
     }
+    if task.state == State::Ready {
+        let oldest = of_type.oldest_ready.unwrap_or(u64::MAX);
+        of_type.oldest_ready = Some(oldest.min(task.created));
+    }
+    view.newest = view.newest.max(task.created);
     if view.tasks.len() < LISTED_MAX {
         view.tasks.push((key.to_vec(), task));
     }

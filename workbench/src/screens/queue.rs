@@ -1,4 +1,4 @@
-//! The task queue: tasks by type and state, and each task with its owner, attempts and last failure.
+//! The task queue: tasks by type, state and age, and each task with its owner, attempts and last failure.
 //!
 //! Shows the pages' state, as every screen does; commits that only the log holds are not in it yet.
 
@@ -79,19 +79,22 @@ impl SheetContent for QueueSheet {
             ];
         }
         let head =
-            format!("  {:<24}{:>8}{:>9}{:>9}{:>7}", "type", "ready", "delayed", "claimed", "dead");
-        let mut lines = vec![Line::head(head)];
-        for (task_type, [ready, delayed, claimed, dead]) in &view.counts {
+            format!("  {:<24}{:>7}{:>9}{:>9}{:>6}", "type", "ready", "delayed", "claimed", "dead");
+        let mut lines = vec![Line::head(head + "   oldest ready")];
+        for (task_type, of_type) in &view.counts {
             let name = Printable::capped(task_type, 23);
+            let [ready, delayed, claimed, dead] = of_type.states;
+            let oldest = of_type.oldest_ready;
+            let oldest = oldest.map_or("-".to_owned(), |at| text::duration(view.age(at)));
             let line =
-                format!("  {:<24}{ready:>8}{delayed:>9}{claimed:>9}{dead:>7}", name.as_str());
-            lines.push(Line::text(line));
+                format!("  {:<24}{ready:>7}{delayed:>9}{claimed:>9}{dead:>6}", name.as_str());
+            lines.push(Line::text(format!("{line}{oldest:>15}")));
         }
         if view.broken > 0 {
             let broken = text::plural(view.broken, "row");
             lines.push(Line::role(Role::Bad, format!("  {broken} under the prefix are no task")));
         }
-        lines.push(Line::head("tasks"));
+        lines.push(Line::head("tasks, with their ages when the newest was stored"));
         for (key, task) in &view.tasks {
             let (state, role) = state_name(task.state);
             let task_type = Printable::capped(&task.task_type, 16);
@@ -100,6 +103,7 @@ impl SheetContent for QueueSheet {
                 (Role::Dim, format!("  {:>6}  ", task.id)),
                 (role, format!("{state:<9}")),
                 (Role::Text, format!("{:<17}", task_type.as_str())),
+                (Role::Dim, format!("{:>7}  ", text::duration(view.age(task.created)))),
             ];
             let mut more = format!("attempts {}", task.attempts);
             if !task.owner.is_empty() {
@@ -117,20 +121,32 @@ impl SheetContent for QueueSheet {
     }
 
     fn json(&self, _: &Context) -> Value {
-        let types: Vec<Value> = self
-            .view
-            .iter()
-            .flat_map(|view| &view.counts)
-            .map(|(task_type, [ready, delayed, claimed, dead])| {
-                json!({
-                    "type": Printable::new(task_type).as_str(),
-                    "ready": ready,
-                    "delayed": delayed,
-                    "claimed": claimed,
-                    "dead": dead,
-                })
+        let Some(view) = &self.view else { return json!({ "screen": "queue" }) };
+        let types = view.counts.iter().map(|(task_type, of_type)| {
+            let [ready, delayed, claimed, dead] = of_type.states;
+            json!({
+                "type": Printable::new(task_type).as_str(),
+                "ready": ready,
+                "delayed": delayed,
+                "claimed": claimed,
+                "dead": dead,
+                "oldest_ready_age_ms": of_type.oldest_ready.map(|at| view.age(at)),
             })
-            .collect();
-        json!({ "screen": "queue", "types": types })
+        });
+        let tasks = view.tasks.iter().map(|(_, task)| {
+            let (state, _) = state_name(task.state);
+            json!({
+                "id": task.id,
+                "state": state,
+                "type": Printable::new(&task.task_type).as_str(),
+                "age_ms": view.age(task.created),
+                "attempts": task.attempts,
+                "owner": Printable::new(&task.owner).as_str(),
+                "error": Printable::new(&task.error).as_str(),
+                "payload": Printable::capped(&task.payload, 4000).as_str(),
+            })
+        });
+        let (types, tasks) = (types.collect::<Vec<_>>(), tasks.collect::<Vec<_>>());
+        json!({ "screen": "queue", "types": types, "tasks": tasks, "broken_rows": view.broken })
     }
 }

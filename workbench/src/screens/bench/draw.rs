@@ -16,6 +16,8 @@ const LIST: u16 = 40;
 const LIST_WIDE: u16 = 50;
 /// Rows of the latency histogram.
 const HISTOGRAM_ROWS: u16 = 4;
+/// Rows it takes on a high terminal.
+const HISTOGRAM_ROWS_MAX: u16 = 10;
 /// Most an observer may cost, in percent.
 const OBSERVER_PERCENT_MAX: f64 = 1.0;
 
@@ -118,7 +120,8 @@ impl BenchScreen {
         if let Some(sample) = &self.live.last {
             show(painter, &mut y, self.throughput_lines(width, sample));
             // The shape of the latencies where there is room for it and the figures below.
-            let rows = HISTOGRAM_ROWS.min(painter.height().saturating_sub(y + 8));
+            let high = (painter.height() / 5).clamp(HISTOGRAM_ROWS, HISTOGRAM_ROWS_MAX);
+            let rows = high.min(painter.height().saturating_sub(y + 8));
             if rows > 1 {
                 let columns = histogram::spread(&sample.bars, width);
                 histogram::draw(
