@@ -138,25 +138,25 @@ fn draw_timeline(screen: &LabScreen, title: &str, painter: &mut Painter<'_>) {
     }
 }
 
-/// One operation, or the end of all; dim when the power failed before it.
+/// One operation, or the end of all; dim when the power failed before it happened.
 fn draw_moment(painter: &mut Painter<'_>, trace: &Trace, at: usize, cut: usize) {
     let Some(op) = trace.ops().get(at) else {
         painter.put(1, 0, &format!("{at:>4} after the last operation"), Role::Dim);
         return;
     };
     let meaning = Meaning::of(op);
-    let (what, role) = (meaning.name(), meaning_role(meaning));
+    let what = meaning.name();
+    let (label, line) = match (at < cut, what.is_empty()) {
+        (false, _) => (Role::Dim, Role::Dim),
+        (true, true) => (Role::Accent, Role::Accent),
+        (true, false) => (meaning_role(meaning), Role::Text),
+    };
     let mut x = painter.put(1, 0, &format!("{at:>4} "), Role::Dim);
     if !what.is_empty() {
-        x = painter.put(x, 0, &text::fit(what, 10), role) + 1;
+        x = painter.put(x, 0, &text::fit(what, 10), label) + 1;
     }
     let room = usize::from(painter.width().saturating_sub(x));
-    let role = match (what.is_empty(), at <= cut) {
-        (true, _) => Role::Accent,
-        (false, true) => Role::Text,
-        (false, false) => Role::Dim,
-    };
-    painter.put(x, 0, &text::cut(&short(&trace.describe(at)), room), role);
+    painter.put(x, 0, &text::cut(&short(&trace.describe(at)), room), line);
 }
 
 fn fate_role(fate: Fate) -> (&'static str, Role) {

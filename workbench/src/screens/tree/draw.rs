@@ -181,27 +181,27 @@ fn step_lines(screen: &TreeScreen) -> Vec<(Role, String)> {
     lines
 }
 
-fn column_title(column: &Column) -> String {
-    match column.view() {
-        Some(node) => {
-            let kind = if node.leaf { "leaf" } else { "internal" };
-            let fill = u64::from(node.fill_permille);
-            let noun = if node.leaf { "row" } else { "child" };
-            let count = text::plural(node.entries.len() as u64, noun).replace("childs", "children");
-            format!(
-                " p{} {kind} {} {}% {count} ",
-                column.pointer.page,
-                bar(fill, 1000, 5),
-                fill / 10
-            )
-        }
-        None => format!(" p{} ", column.pointer.page),
-    }
+/// What a column is, within `room` characters: the bar gives way first.
+fn column_title(column: &Column, room: usize) -> String {
+    let Some(node) = column.view() else { return format!(" p{} ", column.pointer.page) };
+    let kind = if node.leaf { "leaf" } else { "internal" };
+    let fill = u64::from(node.fill_permille);
+    let count = node.entries.len() as u64;
+    let count = match (node.leaf, count) {
+        (true, count) => text::plural(count, "row"),
+        (false, 1) => "1 child".to_owned(),
+        (false, count) => format!("{} children", text::count(count)),
+    };
+    let (head, rest) =
+        (format!(" p{} {kind} ", column.pointer.page), format!("{}% {count} ", fill / 10));
+    let whole = format!("{head}{} {rest}", bar(fill, 1000, 5));
+    if text::width(&whole) <= room { whole } else { head + &rest }
 }
 
 fn draw_column(screen: &TreeScreen, at: usize, column: &Column, painter: &mut Painter<'_>) {
     let active = at == screen.active;
-    let mut inner = painter.boxed(&column_title(column), active);
+    let room = usize::from(painter.width().saturating_sub(4));
+    let mut inner = painter.boxed(&column_title(column, room), active);
     let (width, height) = (inner.width(), inner.height());
     let node = match &column.node {
         None => {
@@ -332,7 +332,7 @@ pub(super) fn text(screen: &TreeScreen, context: &Context) -> Vec<String> {
     }
     for column in &screen.columns {
         lines.push(String::new());
-        lines.push(column_title(column).trim().to_owned());
+        lines.push(column_title(column, usize::MAX).trim().to_owned());
         match &column.node {
             None => lines.push("not read".to_owned()),
             Some(Err(why)) => lines.push(told(why, 400)),
