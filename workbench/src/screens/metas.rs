@@ -14,11 +14,12 @@ use crate::widgets::{Painter, text};
 use northstar_engine::PageId;
 use northstar_engine::format::meta::{SlotChoice, StepResult};
 use northstar_engine::inspect::{FieldView, MetaJudgement};
-use northstar_engine::printable::Printable;
 use serde_json::{Value, json};
 use std::any::Any;
 
 const JUDGE: &str = "judge";
+/// From this width on rules and fields stand side by side.
+const WIDE: u16 = 150;
 /// Below this height the rules stand alone.
 const LOW: u16 = 12;
 /// The rule that chooses between two slots that keep all others.
@@ -120,9 +121,7 @@ fn result(rule: &str, step: &StepResult) -> (&'static str, Role, String) {
 }
 
 fn value(field: Option<&FieldView>) -> String {
-    field.map_or("-".to_owned(), |field| {
-        Printable::capped(field.value.to_string(), 60).into_string()
-    })
+    field.map_or("-".to_owned(), |field| told(&field.value, 60))
 }
 
 impl Component for MetasScreen {
@@ -221,7 +220,7 @@ impl Component for MetasScreen {
             }
         }
         y += u16::from(!low);
-        let side_by_side = width >= 120;
+        let side_by_side = width >= WIDE;
         let half = if side_by_side { width / 2 } else { width };
         let rules = u16::try_from(judgement.rules.len()).unwrap_or(u16::MAX).saturating_add(1);
         let room = height.saturating_sub(y);

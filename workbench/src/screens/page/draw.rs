@@ -279,7 +279,7 @@ fn value_text(field: &FieldView) -> String {
                 format!("\"{}\"", shown.as_str())
             }
         }
-        value => Printable::capped(value.to_string(), 200).into_string(),
+        value => told(value, 200),
     }
 }
 
