@@ -170,6 +170,22 @@ fn a_key_is_followed_from_the_log_to_its_byte() {
 }
 
 #[test]
+fn a_record_in_the_pages_says_where_its_keys_live_now() {
+    let demo = demo();
+    let size = (120, 40);
+    let mut app = app(&demo.path(), ScreenId::Log, Palette::Dark, size);
+    assert!(!app.text().join("\n").contains("→ p"), "the newest commit is not in the pages");
+    print::press(&mut app, "home", size).expect("a key");
+    let text = app.text().join("\n");
+    assert!(text.contains("put \"block/000000\" → p"), "{text}");
+    let shown = print::characters(&print::frame(&app, size)).join("\n");
+    assert!(shown.contains("→ p"), "{shown}");
+    // Aliases of control codes were deleted later.
+    print::press(&mut app, "down", size).expect("a key");
+    assert!(app.text().join("\n").contains("→ no row now"));
+}
+
+#[test]
 fn a_row_of_the_tree_has_its_value_beside_it() {
     let demo = demo();
     let size = (160, 50);

@@ -10,6 +10,7 @@ pub mod glossary;
 pub mod lab;
 pub mod latency;
 pub mod lessons;
+pub mod located;
 pub mod log;
 pub mod metas;
 pub mod pagemap;

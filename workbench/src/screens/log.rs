@@ -7,9 +7,11 @@
 mod draw;
 mod filter;
 mod list;
+mod places;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::model::located::Located;
 use crate::model::log::{
     ExplainGap, ExplainedGap, FindTouching, Keys, LoadLog, LoadRecord, LoadedRecord, LogEnd,
     LogOpened, LogPart, RECORDS_MAX, Touching, type_name,
@@ -31,6 +33,7 @@ use std::sync::Arc;
 const LOG: &str = "log";
 const RECORD: &str = "record";
 const GAP: &str = "gap";
+const LOCATE: &str = "locate";
 const TOUCHING: &str = "touching";
 const KEY: &str = "key";
 const PAGE: &str = "page";
@@ -56,6 +59,8 @@ pub struct LogScreen {
     filter: Filter,
     cursor: Cursor,
     detail: Option<RecordDetail>,
+    /// Where its keys live.
+    located: Option<Located>,
     /// What stands in the selected gap.
     gap: Option<ExplainedGap>,
     ops: Cursor,
@@ -140,7 +145,7 @@ impl LogScreen {
         self.detail.as_ref()?.ops.get(self.ops.at)
     }
 
-    /// Where an operation's key lives in the pages, if the checkpoint has it.
+    /// Leads to where an operation's key lives in the pages, if the checkpoint has it.
     fn follow(&self, context: &Context) -> Vec<Effect> {
         let Some(detail) = &self.detail else { return Vec::new() };
         let Some(op) = self.op() else { return Vec::new() };
@@ -288,13 +293,18 @@ impl Component for LogScreen {
         &mut self,
         slot: &'static str,
         data: Box<dyn Any + Send>,
-        _: &Context,
+        context: &Context,
     ) -> Vec<Effect> {
         if slot == RECORD {
             if let Ok(loaded) = data.downcast::<LoadedRecord>() {
                 self.ops = Cursor::default();
                 self.detail = loaded.detail;
+                self.located = None;
             }
+            return self.locate(context);
+        }
+        if slot == LOCATE {
+            self.located = data.downcast::<Located>().ok().map(|located| *located);
             return Vec::new();
         }
         if slot == GAP {
@@ -444,6 +454,7 @@ impl Component for LogScreen {
             "gaps": gaps,
             "tail": self.tail,
             "selected": self.detail,
+            "places": self.place_list(),
         })
     }
 }

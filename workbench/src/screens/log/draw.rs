@@ -222,7 +222,7 @@ fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context)
     let rows = usize::from(height.saturating_sub(y));
     for (y, at) in (y..).zip(screen.ops.window(detail.ops.len(), rows)) {
         let Some(op) = detail.ops.get(at) else { break };
-        draw_op(&mut inner, y, detail, op);
+        draw_op(&mut inner, y, detail, op, screen.place_of_op(at));
         if at == screen.ops.at && focused {
             inner.mark(0, y, width, 1, Role::Selected);
             inner.put(0, y, "▌", Role::Selected);
@@ -308,16 +308,28 @@ fn op_text(op: &OpView) -> (&'static str, String) {
     }
 }
 
-fn draw_op(painter: &mut Painter<'_>, y: u16, detail: &RecordDetail, op: &OpView) {
+fn draw_op(
+    painter: &mut Painter<'_>,
+    y: u16,
+    detail: &RecordDetail,
+    op: &OpView,
+    place: Option<String>,
+) {
     let (verb, what) = op_text(op);
     let role = if op.kind == OpKind::Put { Role::Added } else { Role::Removed };
     let x = painter.put(1, y, verb, role);
     let x = painter.put(x + 1, y, &what, Role::Link);
+    let place = place.unwrap_or_default();
+    let right = painter.width().saturating_sub(1);
+    let taken = u16::try_from(text::width(&place)).unwrap_or(u16::MAX);
     if op.kind == OpKind::Put {
         let value = detail.bytes.get(op.value.clone()).unwrap_or_default();
-        let room = usize::from(painter.width().saturating_sub(x + 2));
+        let room = usize::from(right.saturating_sub(x + 2).saturating_sub(taken));
         let value = Printable::capped(value, room.max(2));
         painter.put(x + 1, y, value.as_str(), Role::Dim);
+    }
+    if x + 1 + taken < right {
+        painter.put_right(right, y, &place, Role::Dim);
     }
 }
 
@@ -354,9 +366,10 @@ pub(super) fn text(screen: &LogScreen, context: &Context) -> Vec<String> {
         lines.push(String::new());
         lines.push(format!("selected: txn {}", detail.record.txn_id));
         lines.extend(detail_head(screen, detail, context).into_iter().map(|(_, line)| line));
-        for op in &detail.ops {
+        for (at, op) in detail.ops.iter().enumerate() {
             let (verb, what) = op_text(op);
-            lines.push(format!("  {verb} {what}"));
+            let place = screen.place_of_op(at).unwrap_or_default();
+            lines.push(format!("  {verb} {what} {place}").trim_end().to_owned());
         }
     }
     lines
