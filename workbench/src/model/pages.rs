@@ -102,6 +102,16 @@ impl LoadedPage {
     }
 }
 
+impl LoadedPage {
+    /// The first and the last key of a node.
+    pub fn key_range(&self) -> Option<(String, String)> {
+        let group = |name: &str| self.view.fields.iter().find(|field| field.name == name);
+        let prefix = group(PREFIX).map(|field| text_of(&field.value)).unwrap_or_default();
+        let cells = &group(CELLS)?.children;
+        Some((key_of(&prefix, cells.first()?), key_of(&prefix, cells.last()?)))
+    }
+}
+
 /// A value without the quotes around bytes.
 fn text_of(value: &FieldValue) -> String {
     value.to_string().trim_matches('"').to_owned()
@@ -120,8 +130,6 @@ pub fn field_line(field: &FieldView) -> String {
 
 /// A key, and where it leads or how long its value is.
 fn cell_line(prefix: &str, cell: &FieldView) -> String {
-    let key = cell.children.iter().find(|field| field.name == "key");
-    let key = key.map(|field| text_of(&field.value)).unwrap_or_default();
     let link = cell.children.iter().find_map(|field| field.link.as_ref()?.page());
     let bytes = cell.children.iter().find(|field| field.name == "value");
     let behind = match (link, bytes) {
@@ -129,12 +137,17 @@ fn cell_line(prefix: &str, cell: &FieldView) -> String {
         (None, Some(value)) => text::bytes(value.range.len() as u64),
         (None, None) => String::new(),
     };
-    let key = if prefix.is_empty() && key.is_empty() {
-        "-∞".to_owned()
-    } else {
-        format!("{prefix}{key}")
-    };
-    format!("{} {behind}", text::fit(&key, KEY_COLUMNS))
+    format!("{} {behind}", text::fit(&key_of(prefix, cell), KEY_COLUMNS))
+}
+
+/// The whole key of a cell; the empty key of a first child stands for everything below the next.
+fn key_of(prefix: &str, cell: &FieldView) -> String {
+    let key = cell.children.iter().find(|field| field.name == "key");
+    let key = key.map(|field| text_of(&field.value)).unwrap_or_default();
+    match prefix.is_empty() && key.is_empty() {
+        true => "-∞".to_owned(),
+        false => format!("{prefix}{key}"),
+    }
 }
 
 /// Columns of a key among the contents.

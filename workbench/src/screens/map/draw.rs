@@ -221,7 +221,7 @@ impl MapScreen {
         let id = self.selected;
         let mut lines = Vec::new();
         let detail = self.detail.as_ref().filter(|detail| detail.view.id.get() == id);
-        let Some(LoadedPage { view, moved, .. }) = detail else {
+        let Some(page @ LoadedPage { view, moved, .. }) = detail else {
             lines.push((Role::Title, format!("p{id}")));
             return lines;
         };
@@ -251,6 +251,12 @@ impl MapScreen {
                 count => format!("{} entries", text::count(count)),
             };
             lines.push((Role::Text, entries));
+            if let Some((first, last)) = page.key_range() {
+                lines.push((
+                    Role::Text,
+                    format!("{} … {}", text::cut(&first, 24), text::cut(&last, 24)),
+                ));
+            }
             let stored = view.crc_stored.map_or("-".to_owned(), |crc| format!("{crc:08x}"));
             lines.push(match (view.verified, *moved) {
                 (true, _) => (Role::Good, format!("✓ checksum {stored}")),
