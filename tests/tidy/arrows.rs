@@ -99,6 +99,7 @@ const WORKBENCH: Layers = Layers {
                 "screen_id",
                 "text",
                 "theme",
+                "svg",
                 "clipboard",
             ],
         ),

@@ -66,6 +66,7 @@ actions! {
     CheckAll G, "app.check", "check everything", ["ctrl-k"], "Ask every rule of every structure: pages, tree, log.";
     Copy G, "app.copy", "copy", ["y"], "Copy what is selected to the clipboard (OSC 52).";
     Export G, "app.export", "export this screen as JSON", ["e"], "Write what this screen shows to northstar-SCREEN.json here.";
+    ExportPicture G, "app.export_picture", "export this screen as a picture", ["E"], "Write what is on the screen to northstar-SCREEN.svg here.";
     Referrers G, "app.referrers", "who points here", ["x"], "List the pages and slots that point to the selected page.";
     LessonDo G, "lesson.do", "let the lesson's engine work", ["!"], "Let the engine of the lesson's scratch database do what the step asks.";
     LessonNext G, "lesson.next", "next step of the lesson", ["ctrl-n"], "Go on in the lesson, whether the step is done or not.";

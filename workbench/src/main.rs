@@ -11,7 +11,7 @@ use northstar_workbench::place::{At, Place, parse};
 use northstar_workbench::runtime::pool::Pool;
 use northstar_workbench::runtime::{self, terminal};
 use northstar_workbench::svg::{Paper, render};
-use northstar_workbench::theme::{Look, Palette, palette_from_environment};
+use northstar_workbench::theme::{Look, palette_from_environment};
 use northstar_workbench::{demo, plain, print};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -129,7 +129,7 @@ fn print_screen(cli: &Cli, mut app: App, look: Look) -> Result<ExitCode> {
         print::press(&mut app, keys, cli.size).map_err(|why| eyre!(why))?;
     }
     if let Some(file) = &cli.svg {
-        let paper = if look.palette == Palette::Light { Paper::LIGHT } else { Paper::DARK };
+        let paper = Paper::of(look.palette);
         let title = format!("northstar: the {} screen", app.current().name());
         let svg = render(&print::frame(&app, cli.size), paper, &title);
         std::fs::write(file, svg).map_err(|error| eyre!("{}: {error}", file.display()))?;

@@ -1,5 +1,6 @@
 //! A frame as an SVG picture: for READMEs, bug reports and lessons.
 
+use crate::theme::Palette;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
@@ -19,6 +20,11 @@ impl Paper {
     pub const DARK: Self = Self { ground: "#16181d", ink: "#d8dae0" };
     /// A light terminal.
     pub const LIGHT: Self = Self { ground: "#fbfbf8", ink: "#26282e" };
+
+    /// What goes with a palette.
+    pub fn of(palette: Palette) -> Self {
+        if palette == Palette::Light { Self::LIGHT } else { Self::DARK }
+    }
 }
 
 /// Draws `buffer`; `title` is for those who cannot see it.

@@ -44,6 +44,14 @@ impl App {
         }
     }
 
+    /// What is on the screen now.
+    pub(super) fn picture(&self) -> Buffer {
+        let (width, height) = self.size;
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+        self.draw(&mut buffer);
+        buffer
+    }
+
     fn draw_file_line(&self, painter: &mut Painter<'_>) {
         let summary = &self.context.summary;
         let width = painter.width();

@@ -10,6 +10,7 @@ use crate::keymap::Key;
 use crate::model::survey::CheckAll;
 use crate::place::{At, Place};
 use crate::screen_id::ScreenId;
+use crate::svg::{Paper, render};
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use std::path::PathBuf;
 
@@ -98,6 +99,12 @@ impl App {
             Act::Export => {
                 let path = PathBuf::from(format!("northstar-{}.json", self.current.name()));
                 out.push(Cmd::Write { path, text: format!("{:#}\n", self.json()) });
+            }
+            Act::ExportPicture => {
+                let name = self.current.name();
+                let title = format!("northstar: the {name} screen");
+                let text = render(&self.picture(), Paper::of(self.look.palette), &title);
+                out.push(Cmd::Write { path: PathBuf::from(format!("northstar-{name}.svg")), text });
             }
             Act::Referrers => self.find_referrers(out),
             Act::LessonDo => self.exercise(out),

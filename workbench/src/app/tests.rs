@@ -128,6 +128,23 @@ fn who_has_begun_no_lesson_is_told_where_to_begin() {
 }
 
 #[test]
+fn a_screen_is_exported_as_data_and_as_a_picture() {
+    let (_directory, path) = file(&[0; 40_000]);
+    let mut app = app(&path);
+    print::start(&mut app, SIZE);
+    for (act, name, holds) in [
+        (Act::Export, "northstar-map.json", "\"screen\": \"map\""),
+        (Act::ExportPicture, "northstar-map.svg", "<title>northstar: the map screen</title>"),
+    ] {
+        let mut out = Vec::new();
+        app.act(act, &mut out);
+        let [Cmd::Write { path, text }] = out.as_slice() else { panic!("{name}: {out:?}") };
+        assert_eq!(path, Path::new(name));
+        assert!(text.contains(holds), "{name}");
+    }
+}
+
+#[test]
 fn jumps_lead_back_to_where_we_were() {
     let (_directory, path) = file(&[0; 100_000]);
     let mut app = app(&path);
