@@ -202,3 +202,24 @@ fn salvage_gives_back_what_verifies() {
     folder.write("text", "some text\n".repeat(5000));
     assert_eq!(folder.run(&["salvage", "text", "nothing.ns"]).code, 3);
 }
+
+/// The last record of an older segment: what follows it starts in another file.
+#[test]
+fn a_broken_record_at_the_end_of_a_segment() {
+    let folder = Folder::new();
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../goldens/format/v0");
+    for name in ["small.ns", "small.ns.log", "small.ns.log.1", "small.ns.log.2"] {
+        folder.write(name, std::fs::read(goldens.join(name)).expect("a golden"));
+    }
+    let source = Source::open(folder.path("small.ns")).expect("it opens");
+    let log = inspect::log::segments(&source).expect("it can be read");
+    let records = inspect::log::records(&source, &log, log.start(), 1000).expect("it can be read");
+    let pair = records.records.windows(2).find(|pair| pair[0].segment != pair[1].segment);
+    let [last, next] = pair.expect("records in two segments") else { unreachable!("a pair") };
+    let file = &log.segments[last.segment].file.name;
+    flip(&folder.path(file), last.offset + 70);
+    let dump = folder.run(&["logdump", "small.ns"]);
+    let gap = format!("WRONG no record from position {} to {}", last.lsn, next.lsn);
+    assert!(dump.text().contains(&gap), "{}", dump.text());
+    assert_eq!(folder.run(&["logdump", "small.ns", "--verify"]).code, 3);
+}
