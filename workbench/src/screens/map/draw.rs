@@ -250,7 +250,9 @@ impl MapScreen {
                 1 => "1 entry".to_owned(),
                 count => format!("{} entries", text::count(count)),
             };
-            lines.push((Role::Text, entries));
+            if view.page_type != Some(PageType::Meta) {
+                lines.push((Role::Text, entries));
+            }
             if let Some((first, last)) = page.key_range() {
                 lines.push((
                     Role::Text,
