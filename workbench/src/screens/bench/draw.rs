@@ -14,6 +14,8 @@ const WIDE: u16 = 110;
 /// Columns of the list beside a run: what the longest name and `gated` take where there is room for it.
 const LIST: u16 = 40;
 const LIST_WIDE: u16 = 50;
+/// Columns that are left to the run at least.
+const RUN_MIN: u16 = 70;
 /// Rows of the latency histogram.
 const HISTOGRAM_ROWS: u16 = 4;
 /// Rows it takes on a high terminal.
@@ -40,7 +42,7 @@ impl BenchScreen {
     pub(super) fn draw_all(&self, painter: &mut Painter<'_>) {
         let (width, height) = (painter.width(), painter.height());
         if width >= WIDE {
-            let list = if width >= WIDE + 30 { LIST_WIDE } else { LIST };
+            let list = (width - RUN_MIN).clamp(LIST, LIST_WIDE);
             self.draw_list(&mut painter.part(0, 0, list, height), true);
             painter.fill(list, 0, 1, height, '│', Role::Border);
             self.draw_run(&mut painter.part(list + 2, 0, width - list - 3, height));
@@ -65,18 +67,8 @@ impl BenchScreen {
             return;
         }
         // Beside a run that is not there yet stands what it would be.
-        let why = self.selected().map_or("", |entry| entry.why);
-        let mut why = match beside && self.shown.is_none() {
-            true => Vec::new(),
-            false => text::wrap(why, usize::from(width.saturating_sub(2))),
-        };
-        let axes = self.axes_line(usize::from(width.saturating_sub(2)));
-        let shown: Vec<String> = axes
-            .iter()
-            .map(|line| line.iter().map(|(_, piece)| piece.as_str()).collect())
-            .collect();
-        why.extend(shown);
-        why.extend(self.error.iter().map(|why| format!("✗ {why}")));
+        let elsewhere = beside && self.shown.is_none();
+        let why = if elsewhere { Vec::new() } else { self.why_lines(width.saturating_sub(2)) };
         let below = u16::try_from(why.len()).unwrap_or(0).min(height / 3);
         let rows = usize::from(height.saturating_sub(below + 2));
         for (y, at) in (1_u16..).zip(self.cursor.window(self.found.len(), rows)) {
@@ -105,6 +97,16 @@ impl BenchScreen {
         for (y, line) in (top..height).zip(&why) {
             painter.put(1, y, line, Role::Dim);
         }
+    }
+
+    /// What is below the list: why the benchmark exists, what a comparison is worth, what went wrong.
+    fn why_lines(&self, width: u16) -> Vec<String> {
+        let width = usize::from(width);
+        let mut lines = text::wrap(self.selected().map_or("", |entry| entry.why), width);
+        let axes = self.axes_line(width).into_iter();
+        lines.extend(axes.map(|line| line.into_iter().map(|(_, piece)| piece).collect::<String>()));
+        lines.extend(self.error.iter().map(|why| format!("✗ {why}")));
+        lines
     }
 
     fn draw_run(&self, painter: &mut Painter<'_>) {
