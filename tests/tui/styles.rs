@@ -113,6 +113,26 @@ fn every_cell_has_its_role_in_every_palette() {
     }
 }
 
+/// What is broken is coloured by roles too, and by those that say so.
+#[test]
+fn damage_has_its_roles_in_every_palette() {
+    let (_directory, path, _) = super::damaged();
+    let size = (100, 30);
+    for palette in PALETTES {
+        let grids = ScreenId::ALL.iter().map(|screen| {
+            let app = app(&path, *screen, palette, size);
+            (*screen, grid(&print::frame(&app, size), palette, *screen))
+        });
+        for (screen, grid) in grids {
+            let header = grid.lines().nth(1).unwrap_or_default();
+            assert!(header.contains("XXX"), "{} in {}: {header}", screen.name(), palette.name());
+            let shows = [ScreenId::Map, ScreenId::Problems, ScreenId::Overview].contains(&screen);
+            let below = grid.lines().skip(2).any(|line| line.contains('X'));
+            assert!(!shows || below, "{} in {}:\n{grid}", screen.name(), palette.name());
+        }
+    }
+}
+
 /// `fg 114, bold`.
 fn in_words((fg, bg, modifier): (Color, Color, Modifier)) -> String {
     let colour = |name: &str, colour: Color| match colour {
