@@ -20,8 +20,8 @@ const WIDE: u16 = 96;
 const VERY_WIDE: u16 = 150;
 /// Characters of an explanation at most.
 const SENTENCES: usize = 2000;
-/// Groups with more fields are operations, which stand by themselves.
-const FIELDS_MAX: usize = 24;
+/// The group that holds the commit header and the operations.
+const PAYLOAD: &str = "payload";
 /// Columns of the list of records.
 pub(super) const LIST_WIDTH: u16 = 46;
 
@@ -230,16 +230,21 @@ fn draw_detail(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context)
     }
 }
 
-/// The fields of the record around its operations.
+/// The fields of the record around its operations, a group after the other.
 fn draw_fields(screen: &LogScreen, painter: &mut Painter<'_>) {
     let Some(detail) = &screen.detail else { return };
     let room = usize::from(painter.width().saturating_sub(2));
+    let groups = detail.fields.iter().flat_map(|group| match group.name.as_ref() {
+        // Operations stand by themselves; what is before them does not.
+        PAYLOAD => group.children.get(..1).unwrap_or_default(),
+        _ => std::slice::from_ref(group),
+    });
     let mut y = 0;
-    for group in detail.fields.iter().filter(|group| group.children.len() <= FIELDS_MAX) {
-        painter.put(0, y, &group.name, Role::Title);
+    for group in groups {
+        painter.put(1, y, &group.name, Role::Title);
         y += 1;
         for field in &group.children {
-            painter.put(1, y, &text::cut(&field_line(field), room), Role::Text);
+            painter.put(2, y, &text::cut(&field_line(field), room), Role::Text);
             y += 1;
         }
     }
