@@ -85,6 +85,84 @@ fn every_screen_draws_any_file_at_any_size() {
     }
 }
 
+/// A click selects the row under it, or none; never another one.
+#[test]
+fn a_click_selects_what_is_there() {
+    use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    let demo = crate::demo::build().expect("a demo");
+    for size in [(80, 24), (160, 50)] {
+        let mut app = app(&demo.path());
+        print::start(&mut app, size);
+        let marked = |app: &App| {
+            let lines = print::characters(&print::frame(app, size));
+            lines.iter().position(|line| line.chars().take(3).any(|c| c == '▌'))
+        };
+        let lists = [
+            ScreenId::Tree,
+            ScreenId::Log,
+            ScreenId::Time,
+            ScreenId::Rows,
+            ScreenId::Lessons,
+            ScreenId::Overview,
+            ScreenId::Space,
+            ScreenId::Queue,
+            ScreenId::Bench,
+        ];
+        for screen in lists {
+            let mut out = Vec::new();
+            app.go(Place::new(screen, At::Here), &mut out);
+            print::settle(&mut app, out);
+            print::frame(&app, size);
+            let mut hits = 0;
+            for row in (2..size.1 - 1).step_by(3) {
+                let before = marked(&app);
+                let kind = MouseEventKind::Down(MouseButton::Left);
+                let event = MouseEvent { kind, column: 3, row, modifiers: KeyModifiers::NONE };
+                let out = app.update(Msg::Mouse(event));
+                print::settle(&mut app, out);
+                let after = marked(&app);
+                // A lesson has two rows, the mark in the first.
+                let row = usize::from(row);
+                let there =
+                    after == Some(row) || screen == ScreenId::Lessons && after == Some(row - 1);
+                assert!(there || after == before, "{} row {row}: {after:?}", screen.name());
+                hits += usize::from(there);
+            }
+            assert!(hits > 0, "{} at {size:?}: no row could be selected", screen.name());
+        }
+    }
+}
+
+/// What lies over the screens, and the strip of a lesson below them, draws at any size too.
+#[test]
+fn overlays_and_lessons_draw_at_any_size() {
+    let (_directory, path) = file(&[0; 40_000]);
+    let mut app = app(&path);
+    print::start(&mut app, SIZE);
+    let every_size = |app: &App| {
+        for width in [0, 1, 2, 39, 40, 41, 79, 120, 300] {
+            for height in [0, 1, 2, 9, 10, 11, 13, 24, 100] {
+                let frame = print::frame(app, (width, height));
+                assert_eq!((frame.area.width, frame.area.height), (width, height));
+            }
+        }
+    };
+    for keys in ["?", "? / m", ":", ": z z z z", "g", "o"] {
+        print::press(&mut app, keys, SIZE).expect("keys");
+        assert!(app.overlay_text().is_some(), "{keys} opens something");
+        every_size(&app);
+        app.dialogs.clear();
+    }
+    print::press(&mut app, "9 home enter", SIZE).expect("keys");
+    assert!(app.course().is_some(), "a lesson is on");
+    for screen in ScreenId::ALL {
+        let mut out = Vec::new();
+        app.go(Place::new(*screen, At::Here), &mut out);
+        print::settle(&mut app, out);
+        every_size(&app);
+    }
+}
+
 #[test]
 fn help_and_palette_come_from_the_table() {
     let (_directory, path) = file(&[0; 40_000]);

@@ -409,11 +409,11 @@ impl Component for LogScreen {
     }
 
     fn click(&mut self, x: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
-        let Some(y) = y.checked_sub(2) else { return Vec::new() };
-        if x < draw::LIST_WIDTH {
-            self.pane = Pane::Records;
+        let Some(y) = y.checked_sub(2 + u16::from(self.histogram)) else { return Vec::new() };
+        if x < draw::LIST_WIDTH && !again {
             let len = self.len();
             if let Some(at) = self.cursor.row_at(usize::from(y), len) {
+                self.pane = Pane::Records;
                 self.cursor.select(at, len);
                 return self.load_detail();
             }

@@ -18,12 +18,15 @@ use northstar_engine::inspect::tree::{Entry, NodeView, Outcome, Root};
 use northstar_engine::printable::{Printable, unescape};
 use serde_json::{Value, json};
 use std::any::Any;
+use std::cell::Cell;
 
 const NODE: &str = "node";
 const LOOKUP: &str = "lookup";
 const KEY: &str = "key";
 const VERSIONS: &str = "versions";
 const VALUE: &str = "value";
+/// Problems of a node that its column names.
+const PROBLEMS_MAX: usize = 2;
 
 /// A node in a column.
 #[derive(Debug)]
@@ -49,6 +52,12 @@ impl Column {
     fn entry(&self) -> Option<&Entry> {
         self.view()?.entries.get(self.cursor.at)
     }
+
+    /// Rows above the entries that say what is wrong with the node.
+    fn problem_rows(&self) -> u16 {
+        let problems = self.view().map_or(0, |node| node.problems.len());
+        u16::try_from(problems.min(PROBLEMS_MAX)).unwrap_or(0)
+    }
 }
 
 /// The screen.
@@ -68,7 +77,20 @@ pub struct TreeScreen {
     value: Option<LoadedValue>,
     /// A key to look up once the root is known.
     wanted: Option<Vec<u8>>,
+    /// How the columns stood when last drawn: clicks go by it.
+    seen: Cell<Seen>,
     error: Option<String>,
+}
+
+/// The columns as last drawn.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// The row of their frames' tops.
+    top: u16,
+    /// The first that was visible.
+    first: usize,
+    /// How wide each was.
+    width: u16,
 }
 
 /// The root that recovery would open.
@@ -374,6 +396,19 @@ impl Component for TreeScreen {
             (KEY, Some(key)) => self.look_up(key),
             _ => vec![Effect::Say(format!("not a whole escape: {answer}"))],
         }
+    }
+
+    fn click(&mut self, x: u16, y: u16, again: bool, _: &Context) -> Vec<Effect> {
+        let Seen { top, first, width } = self.seen.get();
+        let at = first + usize::from(x.checked_div(width).unwrap_or(0));
+        let Some(column) = self.columns.get_mut(at) else { return Vec::new() };
+        let above = top + 1 + column.problem_rows();
+        let len = column.len();
+        let row = y.checked_sub(above).and_then(|y| column.cursor.row_at(usize::from(y), len));
+        let Some(row) = row else { return Vec::new() };
+        column.cursor.select(row, len);
+        self.active = at;
+        if again { self.open() } else { self.moved() }
     }
 
     fn achieved(&self, what: &str, _: &Context) -> bool {

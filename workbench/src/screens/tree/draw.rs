@@ -1,6 +1,6 @@
 //! Drawing of the tree.
 
-use super::{Column, TreeScreen};
+use super::{Column, PROBLEMS_MAX, Seen, TreeScreen};
 use crate::model::told::told;
 use crate::model::tree::LoadedValue;
 use crate::screens::Context;
@@ -58,6 +58,7 @@ pub(super) fn draw(screen: &TreeScreen, painter: &mut Painter<'_>, context: &Con
     let last = (screen.active + 2).min(screen.columns.len());
     let first = last.saturating_sub(shown);
     let column_width = width / u16::try_from(shown).unwrap_or(1);
+    screen.seen.set(Seen { top, first, width: column_width });
     let columns = screen.columns.iter().enumerate().take(last).skip(first);
     for (x, (at, column)) in (0_u16..).zip(columns) {
         let mut part = painter.part(x * column_width, top, column_width, height);
@@ -219,7 +220,7 @@ fn draw_column(screen: &TreeScreen, at: usize, column: &Column, painter: &mut Pa
         Some(Ok(node)) => node,
     };
     let mut top = 0;
-    for problem in node.problems.iter().take(2) {
+    for problem in node.problems.iter().take(PROBLEMS_MAX) {
         let why = told(problem, 200);
         let line = format!("✗ {}", text::cut(&why, usize::from(width.saturating_sub(3))));
         inner.put(0, top, &line, Role::Bad);
