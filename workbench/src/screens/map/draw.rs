@@ -3,7 +3,7 @@
 use super::grid::Grid;
 use super::look::{cell, state_role};
 use super::{Context, MapScreen};
-use crate::model::pagemap::{Mode, state_text};
+use crate::model::pagemap::{Class, Mode, state_text};
 use crate::model::pages::LoadedPage;
 use crate::model::told::told;
 use crate::theme::Role;
@@ -28,6 +28,24 @@ const POOL_UNSEEN: &str = "The pool is memory of the process that writes the fil
 pub(super) fn missing_line(pages: u64) -> Option<String> {
     let behind = text::plural(pages, "page");
     (pages > 0).then(|| format!("✗ the file ends early: {behind} of the meta's are behind its end"))
+}
+
+/// A cell in all of `painter`: shades fill it, heat rises from its bottom, letters stand alone.
+fn draw_cell(painter: &mut Painter<'_>, class: Class) {
+    let (glyph, role) = cell(class);
+    let (width, rows) = (painter.width(), painter.height());
+    if let Some(step) = class.heat() {
+        let eighths = (usize::from(step) + 1) * usize::from(rows);
+        for above in 0..rows {
+            let here = eighths.saturating_sub(STEPS.len() * usize::from(above)).min(STEPS.len());
+            let glyph = here.checked_sub(1).and_then(|at| STEPS.get(at)).copied().unwrap_or(' ');
+            painter.fill(0, rows - 1 - above, width, 1, glyph, role);
+        }
+    } else if "▒▓░█".contains(glyph) {
+        painter.fill(0, 0, width, rows, glyph, role);
+    } else {
+        painter.put_char(width.saturating_sub(1) / 2, rows.saturating_sub(1) / 2, glyph, role);
+    }
 }
 
 impl MapScreen {
@@ -71,19 +89,10 @@ impl MapScreen {
             let label = self.zoom.first_page(first).to_string();
             painter.put_right(grid.label - 1, y, &label, Role::Dim);
             for at in first..cells.min(first + grid.columns) {
-                let (glyph, role) = cell(self.zoom.class(&self.map, at, self.mode));
+                let class = self.zoom.class(&self.map, at, self.mode);
                 let x = grid.label + u16::try_from(at - first).unwrap_or(u16::MAX) * grid.cell;
                 let width = grid.cell.saturating_sub(1).max(1);
-                // Shades fill their cell, letters stand alone.
-                match "▒▓░█▁▂▃▄▅▆▇".contains(glyph) {
-                    true => painter.fill(x, y, width, grid.cell_rows, glyph, role),
-                    false => painter.put_char(
-                        x + (width - 1) / 2,
-                        y + (grid.cell_rows - 1) / 2,
-                        glyph,
-                        role,
-                    ),
-                }
+                draw_cell(&mut painter.part(x, y, width, grid.cell_rows), class);
                 if at == selected {
                     painter.mark(x, y, width, grid.cell_rows, Role::Selected);
                 }
