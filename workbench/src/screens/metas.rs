@@ -92,8 +92,8 @@ impl MetasScreen {
 fn replay_line(replay: Replay) -> (Role, String) {
     match (replay.refused_at, replay.commits) {
         (Some(at), _) => {
-            let line = "Then it refuses: the log was durable once at position";
-            (Role::Bad, format!("✗ {line} {at}, and no record is there."))
+            let what = "was durable once and is no record now";
+            (Role::Bad, format!("✗ Then it refuses the log: what stands at {at} {what}."))
         }
         (None, 0) => {
             (Role::Text, "No commit is behind it in the log: nothing to replay.".to_owned())
