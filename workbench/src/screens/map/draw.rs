@@ -27,7 +27,7 @@ const POOL_UNSEEN: &str = "The pool is memory of the process that writes the fil
 /// What there is to say of pages behind the file's end.
 pub(super) fn missing_line(pages: u64) -> Option<String> {
     let behind = text::plural(pages, "page");
-    (pages > 0).then(|| format!("✗ the file ends early: {behind} that the meta knows are missing"))
+    (pages > 0).then(|| format!("✗ the file ends early; missing: {behind} that the meta knows"))
 }
 
 /// A cell in all of `painter`: shades fill it, heat rises from its bottom, letters stand alone.
