@@ -37,7 +37,7 @@ pub fn written(before: &Stats, after: &Stats) -> String {
     ];
     let named: Vec<String> =
         parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, part)| part).collect();
-    if named.is_empty() { "nothing was written".to_owned() } else { named.join(", ") }
+    if named.is_empty() { "no write to the database".to_owned() } else { named.join(", ") }
 }
 
 fn count(count: u64, noun: &str) -> (u64, String) {
