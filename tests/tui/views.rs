@@ -170,6 +170,21 @@ fn a_key_is_followed_from_the_log_to_its_byte() {
 }
 
 #[test]
+fn the_overview_tells_of_everything() {
+    let demo = demo();
+    let text = app(&demo.path(), ScreenId::Overview, Palette::Dark, (80, 24)).text().join("\n");
+    for fact in [
+        "nothing is damaged: 1 note",
+        "5 commits only in the log",
+        "5 tasks: 1 ready, 1 delayed, 2 claimed, 1 dead",
+        "2 beside it: 1 behind, 0 broken",
+        "live",
+    ] {
+        assert!(text.contains(fact), "{fact} in\n{text}");
+    }
+}
+
+#[test]
 fn a_record_in_the_pages_says_where_its_keys_live_now() {
     let demo = demo();
     let size = (120, 40);

@@ -110,7 +110,7 @@ impl SheetContent for CartridgesSheet {
 }
 
 /// How many transactions a cartridge is behind the newest state.
-fn behind(view: &CartridgeView, context: &Context) -> u64 {
+pub(super) fn behind(view: &CartridgeView, context: &Context) -> u64 {
     let now = context.summary.newest_txn();
     now.map_or(0, |now| now.get().saturating_sub(view.source_txn.get()))
 }

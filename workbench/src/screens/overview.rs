@@ -1,10 +1,13 @@
 //! The state of everything on one screen: what the file is, how it stands, where to look next.
 
+use super::cartridges::behind;
 use super::problems::place_of;
 use super::sheet::{Line, SheetContent};
 use super::space::{page_lines, states};
 use super::tree::{chosen_root, roots};
-use super::{Context, ScreenId};
+use super::{Context, Effect, ScreenId};
+use crate::model::cartridges::{CartridgeView, Cartridges, FindCartridges};
+use crate::model::queue::{LoadQueue, QueueView};
 use crate::model::survey;
 use crate::model::told::told;
 use crate::place::{At, Place};
@@ -13,13 +16,66 @@ use crate::theme::Role;
 use northstar_engine::FileUuid;
 use northstar_engine::inspect::{Problem, Severity};
 use serde_json::{Value, json};
+use std::any::Any;
+
+const QUEUE: &str = "queue";
+const CARTRIDGES: &str = "cartridges";
 
 /// Findings that are named here; the problems screen has them all.
 const FINDINGS: usize = 5;
 
 /// What the screen shows.
 #[derive(Debug, Default)]
-pub struct OverviewSheet;
+pub struct OverviewSheet {
+    queue: Option<QueueView>,
+    cartridges: Option<Vec<CartridgeView>>,
+}
+
+impl OverviewSheet {
+    /// The tasks in the database and the answers beside it.
+    fn work_lines(&self, context: &Context) -> Vec<Line> {
+        let mut lines = vec![Line::head("work")];
+        if let Some(queue) = &self.queue {
+            lines.push(Line::pair("queue", tasks_in_words(queue)).to(go(ScreenId::Queue)));
+        }
+        if let Some(found) = &self.cartridges {
+            let broken = found.iter().filter(|view| view.problem.is_some()).count();
+            let own = found.iter().filter(|view| view.source_uuid == context.summary.uuid);
+            let late = own.filter(|view| behind(view, context) > 0).count();
+            let what = match found.len() {
+                0 => "none beside it".to_owned(),
+                count => format!("{count} beside it: {late} behind, {broken} broken"),
+            };
+            lines.push(Line::pair("cartridges", what).to(go(ScreenId::Cartridges)));
+        }
+        if lines.len() == 1 {
+            lines.push(Line::role(Role::Dim, "  looking…"));
+        }
+        lines
+    }
+}
+
+/// Tasks of all types by state, ready first.
+fn states_of(queue: &QueueView) -> [u64; 4] {
+    let mut sums = [0; 4];
+    for of_type in queue.counts.values() {
+        for (sum, count) in sums.iter_mut().zip(of_type.states) {
+            *sum += count;
+        }
+    }
+    sums
+}
+
+fn tasks_in_words(queue: &QueueView) -> String {
+    let [ready, delayed, claimed, dead] = states_of(queue);
+    match ready + delayed + claimed + dead {
+        0 => "no task".to_owned(),
+        all => {
+            let tasks = text::plural(all, "task");
+            format!("{tasks}: {ready} ready, {delayed} delayed, {claimed} claimed, {dead} dead")
+        }
+    }
+}
 
 fn go(screen: ScreenId) -> Place {
     Place::new(screen, At::Here)
@@ -61,6 +117,29 @@ fn health_lines(context: &Context) -> Vec<Line> {
 impl SheetContent for OverviewSheet {
     const ID: ScreenId = ScreenId::Overview;
 
+    fn show(&mut self, context: &Context) -> Vec<Effect> {
+        let known = self.queue.is_some() && self.cartridges.is_some();
+        if known { Vec::new() } else { self.reload(context) }
+    }
+
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        let queue =
+            chosen_root(context).map(|root| Effect::Run(QUEUE, Box::new(LoadQueue { root })));
+        let cartridges = Effect::Run(CARTRIDGES, Box::new(FindCartridges));
+        queue.into_iter().chain([cartridges]).collect()
+    }
+
+    fn loaded(&mut self, data: Box<dyn Any + Send>) {
+        match data.downcast::<QueueView>() {
+            Ok(queue) => self.queue = Some(*queue),
+            Err(data) => {
+                if let Ok(found) = data.downcast::<Cartridges>() {
+                    self.cartridges = Some(found.0);
+                }
+            }
+        }
+    }
+
     fn lines(&self, context: &Context) -> Vec<Line> {
         let summary = &context.summary;
         let mut lines = vec![Line::head("file")];
@@ -79,6 +158,8 @@ impl SheetContent for OverviewSheet {
             false => summary.uuid.to_string(),
         };
         lines.push(Line::pair("identity", identity));
+        lines.push(Line::head("health"));
+        lines.extend(health_lines(context));
         lines.push(Line::head("state"));
         let pages =
             summary.checkpoint.map_or("no valid meta".to_owned(), |txn| format!("txn {txn}"));
@@ -104,10 +185,9 @@ impl SheetContent for OverviewSheet {
             let what = format!("{states} states have pages of their own");
             lines.push(Line::pair("history", what).to(go(ScreenId::Time)));
         }
+        lines.extend(self.work_lines(context));
         lines.push(Line::head("space"));
         lines.extend(page_lines(context));
-        lines.push(Line::head("health"));
-        lines.extend(health_lines(context));
         lines
     }
 
@@ -126,6 +206,8 @@ impl SheetContent for OverviewSheet {
             "warnings": summary.warnings,
             "notes": context.survey.as_ref().map(|survey| survey::count(survey, Severity::Note)),
             "pages_by_state": states(context),
+            "tasks_by_state": self.queue.as_ref().map(states_of),
+            "cartridges": self.cartridges.as_ref().map(Vec::len),
             "checked": summary.checked,
         })
     }
