@@ -149,6 +149,13 @@ fn damage_in_the_middle_of_the_log_is_shown_and_found() {
     // No filter hides it.
     print::press(&mut app, "t t", size).expect("keys");
     assert!(app.text().join("\n").contains("that are no record"));
+    // A state behind the damage cannot be made from the log, and nothing pretends so.
+    print::press(&mut app, "6 home", size).expect("keys");
+    let time = app.json();
+    assert_eq!(
+        (&time["evidence"], &time["holes"].as_array().map(Vec::len)),
+        (&"partial".into(), &Some(1))
+    );
     // The metas are sound, and recovery gets no further all the same.
     print::press(&mut app, "4", size).expect("a key");
     let shown = print::characters(&print::frame(&app, size)).join("\n");

@@ -74,7 +74,7 @@ impl Evidence {
     pub const fn what(self) -> &'static str {
         match self {
             Self::Exact => "exact: all pages of both states are there",
-            Self::Partial => "partial: some pages were used again",
+            Self::Partial => "partial: pages or records of it are gone",
             Self::Replayed => "replayed from the log, in memory",
             Self::LogOnly => {
                 "log only: nothing below has pages, so a written key may be new or not"

@@ -35,7 +35,14 @@ pub(super) fn compare(
     // First what the earlier state adds to the tree below, then what the commits behind it do.
     let mut before: BTreeMap<Vec<u8>, Value> = BTreeMap::new();
     let total = span.records.len() as u64;
+    // Commits are numbered without a hole (LOG-8): a number that is missing is a record that is lost.
+    let below = span.below.map(|root| root.txn_id).or(whole.then_some(TxnId::GENESIS));
+    let mut before_it = below.or_else(|| span.records.first().map(|(first, _)| *first));
     for (done, (txn, lsn)) in span.records.iter().enumerate() {
+        if before_it.is_some_and(|before| before.next() < *txn) {
+            out.holes.push(format!("no record of what was committed before txn {txn}"));
+        }
+        before_it = Some(*txn);
         if !desk.progress(done as u64, total) {
             return Err("stopped".to_owned());
         }
