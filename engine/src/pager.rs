@@ -324,6 +324,11 @@ impl Pager {
         self.allocator().image(txn)
     }
 
+    /// Says that [`Self::free_space`] will be asked for `txn` and later states only.
+    pub(crate) fn settle(&self, txn: TxnId) {
+        self.allocator().settle(txn);
+    }
+
     /// Takes over which pages are used, from a bitmap that was read or from a walk. Before the first
     /// edit only.
     pub fn install_free_space(&self, free_space: FreeSpace) {

@@ -69,6 +69,8 @@ struct State {
     syncing: bool,
     poisoned: Option<Error>,
     spare: Vec<u8>,
+    /// Threads that wait for their turn: waking nobody is a system call too.
+    waiting: usize,
 }
 
 impl Group {
@@ -84,6 +86,7 @@ impl Group {
                 syncing: false,
                 poisoned: None,
                 spare: Vec::new(),
+                waiting: 0,
             }),
             turn: Condvar::new(),
             announced: Mutex::new(Progress { written: start, durable: start }),
@@ -127,8 +130,24 @@ impl Group {
     pub(super) fn poison(&self, error: Error) {
         let mut state = self.lock();
         self.set_poisoned(&mut state, error);
+        self.wake(state);
+    }
+
+    /// Waits until the device changes hands, or the log is poisoned.
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.waiting += 1;
+        let mut state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state
+    }
+
+    /// Lets everybody look again who waits.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let anybody = state.waiting > 0;
         drop(state);
-        self.turn.notify_all();
+        if anybody {
+            self.turn.notify_all();
+        }
     }
 
     fn set_poisoned(&self, state: &mut State, error: Error) {
@@ -167,7 +186,7 @@ impl Group {
             if !busy {
                 break;
             }
-            state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state);
         }
         state.writing = true;
         state.syncing |= goal == Goal::Durable;
@@ -187,7 +206,7 @@ impl Group {
     ) -> Result<R> {
         let mut state = self.lock();
         while state.writing || state.syncing {
-            state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state);
         }
         if state.poisoned.is_some() {
             return Err(Error::Poisoned);
@@ -223,7 +242,9 @@ impl<'a> Lead<'a> {
             // The sync needs the device's sync only: others may write behind what it proves.
             self.writing = false;
             state.writing = false;
-            self.group.turn.notify_all();
+            if state.waiting > 0 {
+                self.group.turn.notify_all();
+            }
             state = self.sync(state, device)?;
         }
         self.release(state);
@@ -288,8 +309,7 @@ impl<'a> Lead<'a> {
 
     fn release(mut self, mut state: MutexGuard<'a, State>) {
         self.give_back(&mut state);
-        drop(state);
-        self.group.turn.notify_all();
+        self.group.wake(state);
     }
 
     fn give_back(&mut self, state: &mut State) {
@@ -306,8 +326,7 @@ impl Drop for Lead<'_> {
             let mut state = self.group.lock();
             self.group.set_poisoned(&mut state, Error::Poisoned);
             self.give_back(&mut state);
-            drop(state);
-            self.group.turn.notify_all();
+            self.group.wake(state);
         }
     }
 }

@@ -108,6 +108,8 @@ pub(super) struct Allocator {
     low_word: usize,
     journal: Vec<(TxnId, Run)>,
     journal_limit: usize,
+    /// No image is asked for of a state before this one.
+    settled: TxnId,
     /// The newest birth that the journal has seen.
     newest_birth: TxnId,
     allocated: u64,
@@ -122,6 +124,7 @@ impl Allocator {
             low_word: 0,
             journal: Vec::new(),
             journal_limit: JOURNAL_MIN,
+            settled: TxnId::GENESIS,
             newest_birth: TxnId::GENESIS,
             allocated: 0,
         };
@@ -189,8 +192,18 @@ impl Allocator {
         self.journal = rest;
     }
 
-    /// The newest entry of each page that is still used is all a later image needs.
+    /// Says that images are asked for of `state` and later ones only.
+    pub(super) fn settle(&mut self, state: TxnId) {
+        self.settled = self.settled.max(state);
+    }
+
+    /// The newest entry of each page that is still used is all a later image needs, and of those only
+    /// what is younger than every image to come.
     fn compact_journal(&mut self) {
+        self.journal.retain(|(birth, _)| *birth > self.settled);
+        if self.journal.len() <= self.journal_limit / 2 {
+            return;
+        }
         self.journal.sort_by_key(|(birth, run)| (run.page, *birth));
         let space = &self.space;
         let mut kept: Vec<(TxnId, Run)> = Vec::with_capacity(self.journal.len() / 2);
@@ -284,6 +297,7 @@ impl Allocator {
 
     /// What is used as of `txn`.
     pub(super) fn image(&mut self, txn: TxnId) -> FreeSpace {
+        debug_assert!(self.settled <= txn, "images are of the newest state or later ones");
         self.journal.retain(|(birth, _)| *birth > txn);
         let mut image = self.space.clone();
         for (_, run) in &self.journal {

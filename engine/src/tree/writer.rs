@@ -114,6 +114,8 @@ impl Writer {
             self.plant()?;
         }
         if self.locate(key)? == Located::Descended {
+            // While the nodes above it are copied, the leaf comes near.
+            self.edit.prefetch_node(self.leaf());
             self.own_path()?;
         }
         let leaf = self.leaf();

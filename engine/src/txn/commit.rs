@@ -38,6 +38,8 @@ impl Core {
         let pages = |run: &Run| pager::Run { page: run.page, count: run.count };
         self.pager.drop_clean(found.cold.iter().map(pages));
         if !found.free.is_empty() {
+            // Checkpoints store the visible state, and it only moves on.
+            self.pager.settle(visible);
             self.pager.release_all(found.free.iter().map(pages));
             let pages = found.free.iter().map(|run| u64::from(run.count)).sum();
             let retired = pipeline.retired.page_count();
