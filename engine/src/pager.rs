@@ -302,6 +302,11 @@ impl Pager {
         self.pool.drop_clean(runs.flat_map(Run::pages));
     }
 
+    /// For a thread that has time: see [`Pool::populate_ahead`].
+    pub(crate) fn populate_ahead(&self) {
+        self.pool.populate_ahead();
+    }
+
     /// Bytes of pages not yet written, uncommitted ones included.
     pub fn dirty_bytes(&self) -> u64 {
         self.pool.unclean() * PAGE_BYTES as u64

@@ -169,6 +169,7 @@ impl Worker {
             self.not_before = now.saturating_add(FULL_DISK_PAUSE);
         }
         log.prepare_ahead().ok();
+        core.pager.populate_ahead();
         let busy = undurable || self.proven != Some(tip.lsn) || due != Some(false);
         if busy {
             Some(POLL)

@@ -411,6 +411,20 @@ mod tests {
     }
 
     #[test]
+    fn the_journal_forgets_what_every_image_to_come_holds() {
+        let mut allocator = allocator(2);
+        let pages: Vec<PageId> =
+            (1..=5000).map(|birth| allocator.alloc(TxnId::new(birth)).unwrap()).collect();
+        allocator.settle(TxnId::new(4990));
+        allocator.compact_journal();
+        assert_eq!(allocator.journal.len(), 10);
+        let image = allocator.image(TxnId::new(4995));
+        for (page, birth) in pages.iter().zip(1..) {
+            assert_eq!(image.is_used(*page), birth <= 4995, "{birth}");
+        }
+    }
+
+    #[test]
     fn trimming_cuts_free_pages_at_the_end_only() {
         let mut allocator = allocator(300);
         allocator.alloc_run(200, TxnId::new(1)).unwrap();

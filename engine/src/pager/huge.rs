@@ -15,3 +15,16 @@ pub(super) fn advise(start: NonNull<u8>, bytes: usize) {
     #[cfg(not(all(target_os = "linux", not(miri))))]
     let _ = (start, bytes);
 }
+
+/// Makes the system give memory to `bytes` from `start` now, zeroed, where there is none yet. Refusal
+/// is no error.
+pub(super) fn populate(start: NonNull<u8>, bytes: usize) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        let advice = libc::MADV_POPULATE_WRITE;
+        // SAFETY: the range is inside an allocation of ours, and populating changes no content.
+        let _refused = unsafe { libc::madvise(start.as_ptr().cast(), bytes, advice) };
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let _ = (start, bytes);
+}

@@ -42,6 +42,15 @@ impl Region {
         Some(Self { base, layout, first: first.cast(), frames })
     }
 
+    /// Has memory given to frames `first..end` before they are touched. They stay as they are.
+    pub(super) fn populate(&self, first: u32, end: u32) {
+        let end = (end as usize).min(self.frames);
+        if (first as usize) < end {
+            let bytes = (end - first as usize) * PAGE_BYTES;
+            super::huge::populate(self.frame(first).cast(), bytes);
+        }
+    }
+
     /// Where a frame is.
     pub(super) fn frame(&self, frame: u32) -> NonNull<Page> {
         assert!((frame as usize) < self.frames, "frame number inside the pool");

@@ -1,8 +1,9 @@
 //! Where empty frames come from: the free list, limbo, memory never touched, and eviction.
 //!
 //! Called by `pager` for every page that comes into memory or leaves it. Memory never touched comes
-//! after limbo: the first touch of a frame costs more than the page that goes there. Cost: one lock a
-//! frame; an eviction puts out many pages at once.
+//! after limbo: the first touch of a frame costs more than the page that goes there. The background
+//! thread has it given ahead of its use. Cost: one lock a frame; an eviction puts out many pages at
+//! once.
 
 use super::{OwnedFrame, Pool};
 use crate::ids::PageId;
@@ -23,7 +24,20 @@ pub(super) struct Spare {
     pub(super) free: Vec<u32>,
     limbo: VecDeque<(u64, u32)>,
     pub(super) untouched: u32,
+    /// What [`Pool::populate_ahead`] saw last, and how far it went.
+    seen_untouched: u32,
+    populated: u32,
     hand: u32,
+}
+
+/// Most frames that memory is asked for ahead of their use.
+const POPULATE_MAX: u32 = 512;
+
+#[cfg(all(test, not(loom)))]
+impl Spare {
+    pub(super) fn populated(&self) -> u32 {
+        self.populated
+    }
 }
 
 /// Who may use frames beyond the budget.
@@ -74,6 +88,22 @@ impl Pool {
             // Operations do not block inside an epoch, so this ends soon.
             yield_now();
         }
+    }
+
+    /// Has memory given to the next frames that will be touched, when some were since the last call: as
+    /// many as then, and no more than `POPULATE_MAX`. The first touch of 2 MiB of memory can take
+    /// milliseconds, which no commit has to wait for then.
+    pub(in crate::pager) fn populate_ahead(&self) {
+        let (first, end) = {
+            let mut spare = self.spare();
+            let taken = spare.untouched.saturating_sub(spare.seen_untouched);
+            spare.seen_untouched = spare.untouched;
+            let end = spare.untouched.saturating_add(taken.min(POPULATE_MAX)).min(self.budget);
+            let first = spare.untouched.max(spare.populated);
+            spare.populated = spare.populated.max(end);
+            (first, end)
+        };
+        self.region.populate(first, end);
     }
 
     /// Moves frames that nobody can look at any more to the free list; whether there were any.

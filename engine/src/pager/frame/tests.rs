@@ -132,3 +132,20 @@ fn the_second_of_two_loads_gives_way() {
     assert!(fast.bytes().iter().all(|byte| *byte == 2));
     assert_eq!(pool.resident(), 1);
 }
+
+#[test]
+fn memory_given_ahead_changes_no_page_and_stays_in_the_budget() {
+    let pool = Pool::new(8, 2);
+    let first: Vec<_> = (2..5).map(|id| load(&pool, id, id as u8).unwrap()).collect();
+    let ahead = || {
+        pool.populate_ahead();
+        pool.spare().populated()
+    };
+    assert_eq!(ahead(), 6, "as many as were touched");
+    assert_eq!(ahead(), 6, "and no more while none is");
+    let second: Vec<_> = (5..9).map(|id| load(&pool, id, id as u8).unwrap()).collect();
+    assert_eq!(ahead(), 8, "not beyond the budget");
+    for (pin, id) in first.iter().chain(&second).zip(2..) {
+        assert!(pin.bytes().iter().all(|byte| *byte == id), "page {id}");
+    }
+}
