@@ -1,5 +1,6 @@
 //! The background thread: eventual commits synced within a second, checkpoints when they are due,
-//! the last commit proven when the writer is idle (rule 23).
+//! the last commit proven when the writer is idle (rule 23); log space and memory for pages ahead of
+//! their use.
 //!
 //! Started by `db::open` unless `Options::background(false)`; ended by closing. It polls while there
 //! is something to do and sleeps otherwise: a commit wakes it, at the cost of one atomic load.
