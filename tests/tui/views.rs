@@ -154,12 +154,34 @@ fn damage_in_the_middle_of_the_log_is_shown_and_found() {
     let time = app.json();
     assert_eq!(
         (&time["evidence"], &time["holes"].as_array().map(Vec::len)),
-        (&"partial".into(), &Some(1))
+        (&"log_only".into(), &Some(1))
     );
     // The metas are sound, and recovery gets no further all the same.
     print::press(&mut app, "4", size).expect("a key");
     let shown = print::characters(&print::frame(&app, size)).join("\n");
     assert!(shown.contains("✗ Then it refuses"), "{shown}");
+}
+
+#[test]
+fn rows_of_a_state_that_only_the_log_covers_are_replayed() {
+    let demo = demo();
+    for size in SIZES {
+        let mut app = app(&demo.path(), ScreenId::Time, Palette::Dark, size);
+        print::press(&mut app, "home r s", size).expect("keys");
+        print::type_text(&mut app, "note/", size);
+        print::press(&mut app, "enter", size).expect("a key");
+        let text = print::characters(&print::frame(&app, size)).join("\n");
+        snapshot(&format!("{}x{}", size.0, size.1), "demo_rows_replayed", &text);
+        let json = app.json();
+        assert_eq!((&json["txn_id"], &json["evidence"]), (&58.into(), &"replayed".into()));
+        let rows = json["rows"].as_array().expect("rows");
+        let logged = rows.iter().filter(|row| row["logged"]["txn"] == 58).count();
+        assert_eq!(logged, 1, "the one row that the last commit put");
+        assert!(app.text().iter().any(|line| line.ends_with("◌ txn 58")), "{:?}", app.text());
+        // From the row to the record that has it.
+        print::press(&mut app, "end enter", size).expect("keys");
+        assert_eq!(app.current(), ScreenId::Log);
+    }
 }
 
 #[test]

@@ -107,6 +107,7 @@ actions! {
     TreeShape S(Id::Tree), "tree.shape", "shape of the whole tree", ["i"], "Draw all levels to scale: how many nodes, how full.";
     TreeState S(Id::Tree), "tree.state", "another state", ["o"], "Show the tree of another state that a meta or the history names.";
 
+    TimeRows S(Id::Time), "time.rows", "rows of this state", ["r"], "Show the rows of the selected state: from its pages, or replayed from the log.";
     TimeBase S(Id::Time), "time.base", "pin as base", ["b"], "Compare every state with the selected one; again to compare with the state before.";
     TimeAll S(Id::Time), "time.all", "all changes", ["a"], "Add up all changes since the empty state; again to compare with the state before.";
     TimePlay S(Id::Time), "time.play", "play", ["space"], "Walk from state to state by itself, oldest to newest; again to stop.";
@@ -144,7 +145,7 @@ actions! {
     RowsSeek S(Id::Rows), "rows.seek", "seek", ["s"], "Go to the first row at or after a key.";
     TreeFromRow S(Id::Rows), "rows.lookup", "look it up in the tree", ["t"], "Follow the selected key from the root to its leaf on the tree screen.";
     RowsPrefix S(Id::Rows), "rows.prefix", "only a prefix", ["/"], "Show only rows whose keys start so; empty shows all.";
-    RowsState S(Id::Rows), "rows.state", "another state", ["o"], "Show the rows of another state that a meta or the history names.";
+    RowsState S(Id::Rows), "rows.state", "another state", ["o"], "Show the rows of another state: one with pages of its own, or one replayed from the log.";
     RowsFormat S(Id::Rows), "rows.format", "value format", ["v"], "Show values as text, JSON, hexadecimal or integers.";
 }
 

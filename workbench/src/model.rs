@@ -18,12 +18,16 @@ pub mod pages;
 pub mod progress;
 pub mod queue;
 pub mod referrers;
+pub mod replay;
 pub mod rows;
 pub mod rules;
 pub mod scratch;
 pub mod space;
+pub mod states;
 pub mod summary;
 pub mod survey;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod told;
 pub mod tree;

@@ -65,7 +65,8 @@ impl fmt::Display for Place {
 }
 
 /// How to write a place, for messages and prompts.
-pub const PLACE_FORMS: &str = "p42, 0x5a000, p42+0x18, txn 118, lsn 4096, key:abc, a screen";
+pub const PLACE_FORMS: &str =
+    "p42, 0x5a000, p42+0x18, txn 118, rows txn 118, lsn 4096, key:abc, a screen";
 
 /// Reads a place a person typed. Page offsets in bytes are divided by `page_bytes`.
 ///
@@ -89,6 +90,12 @@ pub fn parse(text: &str, page_bytes: u64) -> Result<Place, String> {
     }
     if let Some(screen) = ScreenId::from_name(&text.to_lowercase()) {
         return Ok(Place::new(screen, At::Here));
+    }
+    // `rows txn 118`: the same place on another screen.
+    if let Some((name, rest)) = text.split_once(' ')
+        && let Some(screen) = ScreenId::from_name(&name.to_lowercase())
+    {
+        return parse(rest, page_bytes).map(|place| Place::new(screen, place.at));
     }
     if let Some(rest) = text.strip_prefix(['p', 'P']) {
         let (page, offset) = rest.split_once('+').map_or((rest, None), |(p, o)| (p, Some(o)));
@@ -195,13 +202,26 @@ mod tests {
             ("key:\\xff", Place::new(ScreenId::Rows, At::Key(vec![255]))),
             ("key:", Place::new(ScreenId::Rows, At::Key(vec![]))),
             ("map", Place::new(ScreenId::Map, At::Here)),
+            ("Rows txn 118", Place::new(ScreenId::Rows, At::Txn(TxnId::new(118)))),
+            ("map p42", Place::new(ScreenId::Map, At::Page(PageId::new(42), None))),
             ("18446744073709551615", page(u64::MAX, None)),
         ];
         for (text, want) in cases {
             assert_eq!(parse(text, 16384), Ok(want), "{text}");
         }
-        let wrong =
-            ["", "p", "pp", "p42+", "p42+0x4000", "0x", "txn", "key:\\x", "99999999999999999999"];
+        let wrong = [
+            "",
+            "p",
+            "pp",
+            "rows txn",
+            "sideways txn 3",
+            "p42+",
+            "p42+0x4000",
+            "0x",
+            "txn",
+            "key:\\x",
+            "99999999999999999999",
+        ];
         for text in wrong {
             assert!(parse(text, 16384).is_err(), "{text}");
         }

@@ -5,6 +5,7 @@
 //! record; a record longer than [`RECORD_BYTES_READ_MAX`] is judged by its header only.
 
 mod detail;
+mod operations;
 mod segments;
 mod tail;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::format::log_record::{
 };
 use crate::ids::{Lsn, TxnId};
 pub use detail::{OPS_MAX, OpKind, OpView, RecordDetail, record};
+pub use operations::{Missing, operations};
 pub use segments::{LogView, SegmentView, segments};
 use serde::Serialize;
 use std::ops::ControlFlow;
@@ -59,6 +61,8 @@ pub struct RecordView {
     pub previous_lsn: Lsn,
     /// Operations in it, for commits and continuations.
     pub ops: Option<u64>,
+    /// Operations of the transaction up to and with it, for commits and continuations.
+    pub total_ops: Option<u64>,
     /// Rows after it, for commits.
     pub key_count: Option<u64>,
     /// Its identity, when it is sound.
@@ -94,7 +98,7 @@ pub fn records(source: &Source, log: &LogView, from: Lsn, limit: usize) -> crate
         match read_record(source, log, at)? {
             Reading::Record(view, _) => {
                 at = view.end_lsn;
-                out.records.push(view);
+                out.records.push(*view);
             }
             Reading::SegmentEnd(next) => at = next,
             Reading::End => {
@@ -117,7 +121,7 @@ pub fn records(source: &Source, log: &LogView, from: Lsn, limit: usize) -> crate
 /// What stands at a position.
 pub(in crate::inspect) enum Reading {
     /// A record with a sound header, and its bytes (header only when it is too long).
-    Record(RecordView, Vec<u8>),
+    Record(Box<RecordView>, Vec<u8>),
     /// The segment ends here; the next one starts at this position.
     SegmentEnd(Lsn),
     /// Only zeros to the end, or no bytes at all.
@@ -172,7 +176,7 @@ pub(in crate::inspect) fn read_record(
         let payload = bytes.get(RecordHeader::BYTES..end).unwrap_or_default();
         fill_in_commit(&mut view, &record, payload);
     }
-    Ok(Reading::Record(view, bytes))
+    Ok(Reading::Record(Box::new(view), bytes))
 }
 
 fn record_view(
@@ -196,6 +200,7 @@ fn record_view(
         durable_lsn: header.durable_lsn,
         previous_lsn: header.previous_lsn,
         ops: None,
+        total_ops: None,
         key_count: None,
         crc: None,
         header_only,
@@ -212,6 +217,7 @@ fn fill_in_commit(view: &mut RecordView, record: &RecordHeader, payload: &[u8]) 
     match commit {
         Ok((commit, _)) => {
             view.ops = Some(commit.op_count);
+            view.total_ops = Some(commit.total_ops);
             view.key_count = (view.record_type == RecordType::Commit).then_some(commit.key_count);
         }
         Err(corrupt) => view.problem = Some(corrupt),

@@ -1,20 +1,20 @@
 //! Two states compared: the pages they share and do not, and the keys that changed between them.
 //!
 //! Where both states have pages, the trees are walked side by side (`pages`). Where one has none, the
-//! commits between them are replayed in memory over the nearest state below that has (`replay`). A
+//! commits between them are replayed in memory over the nearest state below that has (`commits`). A
 //! page that was used again since is a hole. Every answer says which of these it is.
 
+mod commits;
 mod film;
 mod pages;
-mod replay;
+#[cfg(test)]
+mod tests;
 
 use crate::job::{Data, Desk, Job};
-use crate::model::log::is_commit;
+use crate::model::states::{Evidence, Lineage, State, States};
+use northstar_engine::TxnId;
 use northstar_engine::inspect::Source;
-use northstar_engine::inspect::log::{LogView, RecordView};
-use northstar_engine::inspect::tree::Root;
-use northstar_engine::{Lsn, TxnId};
-use std::collections::BTreeMap;
+use northstar_engine::inspect::log::LogView;
 use std::sync::Arc;
 
 pub use film::{Film, MakeFilm};
@@ -41,44 +41,6 @@ impl Change {
             Self::Added => "+",
             Self::Removed => "−",
             Self::Changed => "~",
-        }
-    }
-}
-
-/// Where an answer comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Evidence {
-    /// Every page of both states is there, each what its pointer says.
-    Exact,
-    /// Some pages were used again: what they held is not in the answer.
-    Partial,
-    /// From commit records, replayed in memory over a state that has pages.
-    Replayed,
-    /// From commit records alone: whether a written key is new cannot be told.
-    LogOnly,
-}
-
-impl Evidence {
-    /// Its sign.
-    pub const fn glyph(self) -> &'static str {
-        match self {
-            Self::Exact => "●",
-            Self::Partial => "◐",
-            Self::Replayed => "◌",
-            Self::LogOnly => "○",
-        }
-    }
-
-    /// In words.
-    pub const fn what(self) -> &'static str {
-        match self {
-            Self::Exact => "exact: all pages of both states are there",
-            Self::Partial => "partial: pages or records of it are gone",
-            Self::Replayed => "replayed from the log, in memory",
-            Self::LogOnly => {
-                "log only: nothing below has pages, so a written key may be new or not"
-            }
         }
     }
 }
@@ -141,6 +103,18 @@ impl Comparison {
         }
     }
 
+    /// Where it comes from, in words.
+    pub const fn source(&self) -> &'static str {
+        match self.evidence {
+            Evidence::Exact => "exact: all pages of both states are there",
+            Evidence::Partial => "partial: pages or records of it are gone",
+            Evidence::Replayed => "replayed from the log, in memory",
+            Evidence::LogOnly => {
+                "log only: what came before is not known, so a written key may be new or not"
+            }
+        }
+    }
+
     /// In a line.
     pub fn summary(&self) -> String {
         let [added, removed, changed] = self.counts;
@@ -156,82 +130,23 @@ impl Comparison {
     }
 }
 
-/// A state: its id, and what there is of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
-    /// Its id.
-    pub txn: TxnId,
-    /// Its tree, where a meta or the history names one.
-    pub root: Option<Root>,
-    /// Its record, where the log has it.
-    pub lsn: Option<Lsn>,
-    /// Operations of that record.
-    pub ops: Option<u64>,
-}
-
-impl State {
-    /// The state before the first commit.
-    pub const EMPTY: Self = Self { txn: TxnId::GENESIS, root: None, lsn: None, ops: None };
-}
-
-/// The states that a log and the trees of the file tell of, oldest first.
-#[derive(Clone, Debug, Default)]
-pub struct States(BTreeMap<TxnId, State>);
-
-impl States {
-    /// Takes in records of the log.
-    pub fn take_records(&mut self, records: &[RecordView]) {
-        for record in records.iter().filter(|record| is_commit(record)) {
-            let state = self.entry(record.txn_id);
-            (state.lsn, state.ops) = (Some(record.lsn), record.ops);
-        }
-    }
-
-    /// Takes in a tree.
-    pub fn take_root(&mut self, root: Root) {
-        self.entry(root.txn_id).root = Some(root);
-    }
-
-    fn entry(&mut self, txn: TxnId) -> &mut State {
-        self.0.entry(txn).or_insert(State { txn, ..State::EMPTY })
-    }
-
-    /// All of them, newest first.
-    pub fn newest_first(&self) -> Vec<State> {
-        self.0.values().rev().copied().collect()
-    }
-
-    /// What is needed to compare two of them.
-    pub fn between(&self, earlier: State, later: State) -> Span {
-        let below = self.0.range(..=earlier.txn).rev().find_map(|(_, state)| state.root);
-        let from = below.map_or(TxnId::GENESIS, |root| root.txn_id);
-        let behind = (std::ops::Bound::Excluded(from), std::ops::Bound::Included(later.txn));
-        let records: Vec<(TxnId, Lsn)> = if from < later.txn {
-            self.0
-                .range(behind)
-                .filter_map(|(txn, state)| state.lsn.map(|lsn| (*txn, lsn)))
-                .collect()
-        } else {
-            Vec::new()
-        };
-        Span { earlier, later, below, records }
-    }
-}
-
-/// Two states, and the commits between them.
+/// Two states, and how the later is reached from below the earlier.
 #[derive(Clone, Debug)]
 pub struct Span {
     /// The earlier.
     pub earlier: State,
     /// The later.
     pub later: State,
-    /// The nearest tree at or below the earlier.
-    below: Option<Root>,
-    /// The records from there to the later, oldest first.
-    records: Vec<(TxnId, Lsn)>,
+    /// The tree at or below the earlier, and the commits from there to the later.
+    lineage: Lineage,
 }
 
 impl Span {
+    /// Two of `states`.
+    pub fn between(states: &States, earlier: State, later: State) -> Self {
+        Self { earlier, later, lineage: states.lineage(earlier.txn, later.txn) }
+    }
+
     /// Compares its ends.
     ///
     /// # Errors
@@ -247,7 +162,7 @@ impl Span {
             (Some(root), _) if earlier_has_pages => {
                 pages::compare(source, self.earlier.root.as_ref(), &root, desk)
             }
-            (_, Some(log)) => replay::compare(source, log, self, desk),
+            (_, Some(log)) => commits::compare(source, log, self, desk),
             _ => Err("there is no log to replay".to_owned()),
         }
     }

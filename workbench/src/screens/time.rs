@@ -1,8 +1,8 @@
 //! The states of the database, oldest to newest, and what changed from one to the next.
 //!
-//! Honest about sources: a state has pages of its own (●) or only a record in the log (○), and every
-//! comparison says whether it is exact, partial, replayed or from the log only (`model::time`). A base
-//! can be pinned: then everything is compared with it, and the changes in between add up.
+//! Honest about sources (`model::states`): a state has pages of its own (●), can be replayed from the log
+//! over the pages of another (◌), or has only its record (○); every comparison says whether it is exact,
+//! partial, replayed or from the log only (`model::time`). A base can be pinned: then everything is compared with it, and the changes in between add up.
 
 mod draw;
 
@@ -11,7 +11,8 @@ use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::job::{Data, Desk, Job};
 use crate::model::log::{LoadLog, LogOpened, LogPart};
-use crate::model::time::{Compare, Comparison, Film, MakeFilm, State, States};
+use crate::model::states::{State, States};
+use crate::model::time::{Compare, Comparison, Film, MakeFilm, Span};
 use crate::place::{At, Place};
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
@@ -44,7 +45,12 @@ enum Side {
 #[derive(Debug, Default)]
 pub struct TimeScreen {
     log: Option<Arc<LogView>>,
+    /// The states of the log.
+    logged: States,
+    /// These and the trees that are known; made anew when either changes.
     states: States,
+    /// All of them, newest first.
+    list: Vec<State>,
     cursor: Cursor,
     /// Compared with this one instead of the state before.
     base: Option<TxnId>,
@@ -80,26 +86,24 @@ impl Job for Pause {
 }
 
 impl TimeScreen {
-    /// All states known, newest first.
-    fn states(&self, context: &Context) -> Vec<State> {
-        let mut states = self.states.clone();
-        for root in roots(context) {
-            states.take_root(root);
-        }
-        states.newest_first()
+    /// Takes the log and the trees together.
+    fn gather(&mut self, context: &Context) {
+        self.states = self.logged.clone();
+        roots(context).into_iter().for_each(|root| self.states.take_root(root));
+        self.list = self.states.newest_first();
+        self.cursor.clamp(self.list.len());
     }
 
-    /// The state that number `at` of `states` is compared with.
+    /// The state that number `at` of the list is compared with.
     ///
     /// A state with pages is compared with the next older one that has some: that is exact. The rest is
     /// compared with its neighbour.
-    fn base_of(&self, states: &[State], at: usize) -> State {
-        let older = states.get(at + 1..).unwrap_or_default();
+    fn base_of(&self, at: usize) -> State {
+        let older = self.list.get(at + 1..).unwrap_or_default();
         if let Some(base) = self.base {
-            let pinned = states.iter().find(|state| state.txn == base).copied();
-            return pinned.unwrap_or(State::EMPTY);
+            return self.states.get(base).unwrap_or(State::EMPTY);
         }
-        let with_pages = states.get(at).is_some_and(|state| state.root.is_some());
+        let with_pages = self.list.get(at).is_some_and(|state| state.root.is_some());
         let base = match with_pages {
             true => older.iter().find(|state| state.root.is_some()),
             false => older.first(),
@@ -107,46 +111,40 @@ impl TimeScreen {
         base.copied().unwrap_or(State::EMPTY)
     }
 
-    fn load(&mut self, context: &Context) -> Vec<Effect> {
-        let states = self.states(context);
-        let Some(state) = states.get(self.cursor.at).copied() else { return Vec::new() };
-        let base = self.base_of(&states, self.cursor.at);
+    /// Number `at` of the list, and what it is compared with, in the order of time.
+    fn span(&self, at: usize) -> Option<Span> {
+        let state = *self.list.get(at)?;
+        let base = self.base_of(at);
         let (earlier, later) = if base.txn > state.txn { (state, base) } else { (base, state) };
-        let span = self.with_roots(context).between(earlier, later);
+        Some(Span::between(&self.states, earlier, later))
+    }
+
+    fn load(&self) -> Vec<Effect> {
         let log = self.log.clone();
-        vec![Effect::Run(COMPARE, Box::new(Compare { span, log }))]
+        let compare = self.span(self.cursor.at).map(|span| Compare { span, log });
+        compare.into_iter().map(|compare| Effect::Run(COMPARE, Box::new(compare))).collect()
     }
 
-    fn with_roots(&self, context: &Context) -> States {
-        let mut states = self.states.clone();
-        for root in roots(context) {
-            states.take_root(root);
-        }
-        states
-    }
-
-    fn select(&mut self, context: &Context) -> Vec<Effect> {
-        let states = self.states(context);
+    fn select(&mut self) -> Vec<Effect> {
         if let Some(wanted) = self.wanted
-            && let Some(at) = states.iter().position(|state| state.txn == wanted)
+            && let Some(at) = self.list.iter().position(|state| state.txn == wanted)
         {
             self.wanted = None;
-            self.cursor.select(at, states.len());
+            self.cursor.select(at, self.list.len());
         }
-        self.cursor.clamp(states.len());
-        self.load(context)
+        self.load()
     }
 
     /// The comparison of what is selected, once it has come.
-    fn shown(&self, states: &[State]) -> Option<&Comparison> {
-        let selected = states.get(self.cursor.at)?.txn;
+    fn shown(&self) -> Option<&Comparison> {
+        let selected = self.list.get(self.cursor.at)?.txn;
         self.comparison
             .as_ref()
             .filter(|found| found.states.0 == selected || found.states.1 == selected)
     }
 
     /// The next state of the film; the newest ends it.
-    fn advance(&mut self, context: &Context) -> Vec<Effect> {
+    fn advance(&mut self) -> Vec<Effect> {
         if !self.playing {
             return Vec::new();
         }
@@ -154,32 +152,26 @@ impl TimeScreen {
             self.playing = false;
             return Vec::new();
         }
-        self.cursor.go(Act::Up, self.states(context).len());
-        let mut out = self.load(context);
+        self.cursor.go(Act::Up, self.list.len());
+        let mut out = self.load();
         out.push(Effect::Run(PLAY, Box::new(Pause)));
         out
     }
 
-    fn film(&self, context: &Context) -> Vec<Effect> {
-        let states = self.states(context);
-        let all = self.with_roots(context);
-        let spans = (0..states.len())
-            .rev()
-            .filter_map(|at| Some(all.between(self.base_of(&states, at), *states.get(at)?)))
-            .collect();
+    fn film(&self) -> Vec<Effect> {
+        let spans = (0..self.list.len()).rev().filter_map(|at| self.span(at)).collect();
         vec![Effect::Run(FILM, Box::new(MakeFilm { spans, log: self.log.clone() }))]
     }
 
-    fn play(&mut self, context: &Context) -> Vec<Effect> {
+    fn play(&mut self) -> Vec<Effect> {
         self.playing = !self.playing;
         if !self.playing {
             return vec![Effect::Stop(PLAY)];
         }
-        let len = self.states(context).len();
         if self.cursor.at == 0 {
-            self.cursor.select(len.saturating_sub(1), len);
+            self.cursor.select(self.list.len().saturating_sub(1), self.list.len());
         }
-        let mut out = self.load(context);
+        let mut out = self.load();
         out.push(Effect::Run(PLAY, Box::new(Pause)));
         out
     }
@@ -190,12 +182,13 @@ impl Component for TimeScreen {
         ScreenId::Time
     }
 
-    fn works(&self, context: &Context) -> Vec<Act> {
-        if self.states(context).is_empty() {
+    fn works(&self, _: &Context) -> Vec<Act> {
+        if self.list.is_empty() {
             return Vec::new();
         }
         vec![
             Act::Open,
+            Act::TimeRows,
             Act::Left,
             Act::Right,
             Act::TimeBase,
@@ -212,27 +205,31 @@ impl Component for TimeScreen {
         ]
     }
 
-    fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
-        let states = self.states(context);
-        let selected = states.get(self.cursor.at).copied();
+    fn act(&mut self, act: Act, _: &Context) -> Vec<Effect> {
+        let len = self.list.len();
+        let selected = self.list.get(self.cursor.at).copied();
         match act {
             Act::Open => {
                 let Some(state) = selected else { return Vec::new() };
                 let screen = if state.root.is_some() { ScreenId::Tree } else { ScreenId::Log };
                 vec![Effect::Go(Place::new(screen, At::Txn(state.txn)))]
             }
+            Act::TimeRows => {
+                let place = selected.map(|state| Place::new(ScreenId::Rows, At::Txn(state.txn)));
+                place.map(Effect::Go).into_iter().collect()
+            }
             Act::TimeBase => {
                 let txn = selected.map(|state| state.txn);
                 self.base = if self.base == txn { None } else { txn };
-                self.load(context)
+                self.load()
             }
             Act::TimeAll => {
                 let genesis = Some(TxnId::GENESIS);
                 self.base = if self.base == genesis { None } else { genesis };
-                self.load(context)
+                self.load()
             }
-            Act::TimePlay => self.play(context),
-            Act::TimeFilm => self.film(context),
+            Act::TimePlay => self.play(),
+            Act::TimeFilm => self.film(),
             Act::NextPane => {
                 self.side = if self.side == Side::Keys { Side::Pages } else { Side::Keys };
                 Vec::new()
@@ -240,10 +237,10 @@ impl Component for TimeScreen {
             // Left is back in time, right is forward, as on a scale.
             Act::Left | Act::Right => {
                 let step = if act == Act::Left { Act::Down } else { Act::Up };
-                self.cursor.go(step, states.len());
-                self.load(context)
+                self.cursor.go(step, len);
+                self.load()
             }
-            act if self.cursor.go(act, states.len()) => self.load(context),
+            act if self.cursor.go(act, len) => self.load(),
             _ => Vec::new(),
         }
     }
@@ -259,7 +256,7 @@ impl Component for TimeScreen {
             }
             return out;
         }
-        self.select(context)
+        self.select()
     }
 
     fn place(&self) -> At {
@@ -268,13 +265,18 @@ impl Component for TimeScreen {
 
     fn reload(&mut self, context: &Context) -> Vec<Effect> {
         self.started = true;
+        self.gather(context);
         let asked = std::mem::replace(&mut self.reloads, context.reloads) != context.reloads;
         let known = if asked { None } else { self.last.clone() };
         vec![Effect::Run(LOG, Box::new(LoadLog { known }))]
     }
 
     fn surveyed(&mut self, context: &Context) -> Vec<Effect> {
-        if self.started { self.select(context) } else { Vec::new() }
+        if !self.started {
+            return Vec::new();
+        }
+        self.gather(context);
+        self.select()
     }
 
     fn loaded(
@@ -291,7 +293,7 @@ impl Component for TimeScreen {
                 }
                 Vec::new()
             }
-            PLAY => self.advance(context),
+            PLAY => self.advance(),
             FILM => match data.downcast::<Film>() {
                 Ok(film) => vec![
                     Effect::Save(FILM_FILE.to_owned(), film.cast),
@@ -303,7 +305,7 @@ impl Component for TimeScreen {
                 let data = match data.downcast::<LogOpened>() {
                     Ok(opened) => {
                         if !opened.resumed {
-                            self.states = States::default();
+                            self.logged = States::default();
                             self.last = None;
                         }
                         self.log = Some(opened.log);
@@ -313,11 +315,18 @@ impl Component for TimeScreen {
                 };
                 match data.downcast::<LogPart>() {
                     Ok(part) => {
-                        self.states.take_records(&part.0);
+                        self.logged.take_records(&part.0);
                         self.last = part.0.last().cloned().or(self.last.take());
+                        // The first of them are shown at once, the rest when all are there.
+                        if self.list.len() <= roots(context).len() {
+                            self.gather(context);
+                        }
                         Vec::new()
                     }
-                    Err(_) => self.select(context),
+                    Err(_) => {
+                        self.gather(context);
+                        self.select()
+                    }
                 }
             }
         }
@@ -329,58 +338,58 @@ impl Component for TimeScreen {
     }
 
     fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
-        let len = self.states(context).len();
+        let len = self.list.len();
         let row = y.checked_sub(draw::LIST_TOP + 1);
         if let Some(at) = row.and_then(|y| self.cursor.row_at(usize::from(y), len)) {
             self.cursor.select(at, len);
-            return if again { self.act(Act::Open, context) } else { self.load(context) };
+            return if again { self.act(Act::Open, context) } else { self.load() };
         }
         Vec::new()
     }
 
-    fn achieved(&self, what: &str, context: &Context) -> bool {
-        let states = self.states(context);
-        let Some(found) = self.shown(&states) else { return false };
+    fn achieved(&self, what: &str, _: &Context) -> bool {
+        let Some(found) = self.shown() else { return false };
         match what {
             "copied path" => {
                 found.pages.is_some_and(|[shared, written, _]| shared > 0 && written > 0)
             }
             "older pages" => {
                 let at = self.cursor.at;
-                let newer = states.get(..at).unwrap_or_default();
-                let own = states.get(at).is_some_and(|state| state.root.is_some());
+                let newer = self.list.get(..at).unwrap_or_default();
+                let own = self.list.get(at).is_some_and(|state| state.root.is_some());
                 own && found.pages.is_some() && newer.iter().any(|state| state.root.is_some())
             }
             _ => false,
         }
     }
 
-    fn copy(&self, context: &Context) -> Option<(String, String)> {
-        let states = self.states(context);
-        Some(("what changed".to_owned(), self.shown(&states)?.summary()))
+    fn copy(&self, _: &Context) -> Option<(String, String)> {
+        Some(("what changed".to_owned(), self.shown()?.summary()))
     }
 
-    fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
-        draw::draw(self, painter, context);
+    fn draw(&self, painter: &mut Painter<'_>, _: &Context) {
+        draw::draw(self, painter);
     }
 
-    fn text(&self, context: &Context) -> Vec<String> {
-        draw::text(self, context)
+    fn text(&self, _: &Context) -> Vec<String> {
+        draw::text(self)
     }
 
-    fn json(&self, context: &Context) -> Value {
-        let states = self.states(context);
-        let list: Vec<Value> = states
+    fn json(&self, _: &Context) -> Value {
+        let list: Vec<Value> = self
+            .list
             .iter()
             .map(|state| {
                 json!({
                     "txn_id": state.txn,
                     "source": if state.root.is_some() { "pages" } else { "log" },
+                    "evidence": state.evidence,
+                    "row_count": state.rows,
                     "operations": state.ops,
                 })
             })
             .collect();
-        let found = self.shown(&states);
+        let found = self.shown();
         let changes: Vec<Value> = found
             .iter()
             .flat_map(|found| &found.changes)
@@ -389,7 +398,7 @@ impl Component for TimeScreen {
         json!({
             "screen": "time",
             "states": list,
-            "selected": states.get(self.cursor.at).map(|state| state.txn),
+            "selected": self.list.get(self.cursor.at).map(|state| state.txn),
             "compared": found.map(|found| found.states),
             "evidence": found.map(|found| found.evidence),
             "pages": found.and_then(|found| found.pages),

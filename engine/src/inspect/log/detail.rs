@@ -81,7 +81,7 @@ pub fn record(source: &Source, log: &LogView, lsn: Lsn) -> crate::Result<Option<
     let place = RecordPlace { uuid: segment.uuid, generation: segment.generation, lsn };
     let mut detail = RecordDetail {
         problems: view.problem.clone().into_iter().collect(),
-        record: view,
+        record: *view,
         fields: Vec::new(),
         gaps: Vec::new(),
         ops: Vec::new(),

@@ -66,7 +66,7 @@ fn frame(found: &Comparison, at: usize, total: usize) -> Vec<String> {
     let mut lines = vec![
         format!("state {} of {total}: txn {}", at + 1, found.states.1),
         scale,
-        format!("{} {}", found.evidence.glyph(), found.evidence.what()),
+        format!("{} {}", found.evidence.glyph(), found.source()),
         found.summary(),
         String::new(),
     ];

@@ -2,8 +2,9 @@
 //!
 //! Cost: the pages of both trees once; rows only of leaves that one of them has alone.
 
-use super::{CHANGES_MAX, Change, Comparison, Evidence, PageChange};
+use super::{CHANGES_MAX, Change, Comparison, PageChange};
 use crate::job::Desk;
+use crate::model::states::Evidence;
 use northstar_engine::inspect::Source;
 use northstar_engine::inspect::tree::{Entry, NodeView, Root, node};
 use northstar_engine::limits::PAGE_BYTES;

@@ -1,6 +1,7 @@
 //! Drawing the rows: a list, and the selected value in full below it or, where there is room, beside it.
 
 use super::{Context, RowsScreen};
+use crate::model::rows::Item;
 use crate::model::told::told;
 use crate::theme::Role;
 use crate::widgets::{Painter, text};
@@ -21,26 +22,35 @@ pub(super) const fn no_root(context: &Context) -> &'static str {
 
 impl RowsScreen {
     pub(super) fn draw_all(&self, painter: &mut Painter<'_>, context: &Context) {
-        if self.root.is_none() {
-            painter.put(1, 0, no_root(context), Role::Dim);
+        if self.view.is_none() {
+            let wide = usize::from(painter.width().saturating_sub(2));
+            for (y, line) in (0..).zip(text::wrap(&self.nothing(context), wide)) {
+                painter.put(1, y, &line, Role::Dim);
+            }
             return;
         }
         let (width, height) = (painter.width(), painter.height());
         painter.put(1, 0, &self.head(), Role::Title);
-        let rest = height.saturating_sub(1);
+        let sources = self.sources();
+        let top = self.top();
+        if let Some(line) = sources.first() {
+            let role = if sources.len() > 1 { Role::Warn } else { Role::Dim };
+            painter.put(1, 1, &text::cut(line, usize::from(width.saturating_sub(2))), role);
+        }
+        let rest = height.saturating_sub(top);
         if width >= WIDE {
             let list = width / 2;
-            self.draw_list(&mut painter.part(0, 1, list, rest));
-            painter.fill(list, 1, 1, rest, '│', Role::Border);
-            self.draw_value(&mut painter.part(list + 2, 1, width - list - 3, rest));
+            self.draw_list(&mut painter.part(0, top, list, rest));
+            painter.fill(list, top, 1, rest, '│', Role::Border);
+            self.draw_value(&mut painter.part(list + 2, top, width - list - 3, rest));
             return;
         }
         let strip = (height / 3).clamp(2, 12);
-        let rows = height.saturating_sub(strip + 2);
-        self.draw_list(&mut painter.part(0, 1, width, rows));
-        let top = height.saturating_sub(strip);
-        painter.fill(0, top.saturating_sub(1), width, 1, '─', Role::Border);
-        self.draw_value(&mut painter.part(1, top, width.saturating_sub(2), strip));
+        let rows = height.saturating_sub(strip + 1 + top);
+        self.draw_list(&mut painter.part(0, top, width, rows));
+        let below = height.saturating_sub(strip);
+        painter.fill(0, below.saturating_sub(1), width, 1, '─', Role::Border);
+        self.draw_value(&mut painter.part(1, below, width.saturating_sub(2), strip));
     }
 
     fn draw_list(&self, painter: &mut Painter<'_>) {
@@ -54,25 +64,27 @@ impl RowsScreen {
             };
             painter.put(1, 0, why, Role::Dim);
         }
+        let x = u16::try_from(key_width + 2).unwrap_or(24);
+        let room = usize::from(width.saturating_sub(x + 1));
         for (y, at) in (0_u16..).zip(self.cursor.window(self.items.len(), usize::from(height))) {
-            match self.items.get(at) {
-                Some(RowItem::Row(row)) => {
-                    let key = Printable::capped(&row.key, key_width);
-                    painter.put(1, y, key.as_str(), Role::Link);
-                    let x = u16::try_from(key_width + 2).unwrap_or(24);
-                    let room = usize::from(width.saturating_sub(x + 1));
-                    let value = self.format.line(&row.value);
-                    let (role, value) = match row.problem {
-                        Some(_) => (Role::Bad, format!("✗ {value}")),
-                        None => (Role::Text, value),
-                    };
-                    painter.put(x, y, &text::cut(&value, room), role);
-                }
-                Some(RowItem::Hole { page, problem, .. }) => {
-                    let line = format!("✗ rows missing: p{page} is broken ({})", problem.rule);
-                    painter.put(1, y, &text::cut(&line, usize::from(width)), Role::Bad);
-                }
-                None => {}
+            let Some(item) = self.items.get(at) else { break };
+            if let Item::Tree(RowItem::Hole { page, problem, .. }) = item {
+                let line = format!("✗ rows missing: p{page} is broken ({})", problem.rule);
+                painter.put(1, y, &text::cut(&line, usize::from(width)), Role::Bad);
+            }
+            if let Some(value) = item.value() {
+                painter.put(1, y, Printable::capped(item.key(), key_width).as_str(), Role::Link);
+                let value = self.format.line(value);
+                let (role, value) = match item {
+                    Item::Tree(RowItem::Row(row)) if row.problem.is_some() => {
+                        (Role::Bad, format!("✗ {value}"))
+                    }
+                    _ => (Role::Text, value),
+                };
+                painter.put(x, y, &text::cut(&value, room), role);
+            }
+            if matches!(item, Item::Log { .. }) {
+                painter.put(x - 1, y, "◌", Role::Accent);
             }
             if at == self.cursor.at {
                 painter.mark(0, y, width, 1, Role::Selected);
@@ -83,7 +95,7 @@ impl RowsScreen {
 
     fn draw_value(&self, painter: &mut Painter<'_>) {
         match self.items.get(self.cursor.at) {
-            Some(RowItem::Row(row)) => {
+            Some(Item::Tree(RowItem::Row(row))) => {
                 let mut head = format!(
                     "{} in p{} slot {}",
                     text::plural(row.place.bytes, "byte"),
@@ -106,12 +118,17 @@ impl RowsScreen {
                     let why = told(problem, 300);
                     painter.put(0, 1, &why, Role::Bad);
                 }
-                let skip = 1 + u16::from(row.problem.is_some());
-                for (y, line) in (skip..).zip(self.format.lines(&row.value, width)) {
-                    painter.put(0, y, &line, Role::Text);
-                }
+                self.draw_lines(painter, 1 + u16::from(row.problem.is_some()), &row.value);
             }
-            Some(RowItem::Hole { problem, from, to, .. }) => {
+            Some(Item::Log { logged }) => {
+                let row = &logged.row;
+                let bytes = text::plural(row.bytes, "byte");
+                let head =
+                    format!("{bytes} ◌ in no page: txn {} wrote it, log at {}", row.txn, row.lsn);
+                painter.put(0, 0, &text::cut(&head, usize::from(painter.width())), Role::Dim);
+                self.draw_lines(painter, 1, &row.value);
+            }
+            Some(Item::Tree(RowItem::Hole { problem, from, to, .. })) => {
                 let from = Printable::capped(from, 60);
                 let to = to.as_ref().map_or("the end".to_owned(), |to| {
                     format!("\"{}\"", Printable::capped(to, 60).as_str())
@@ -125,6 +142,13 @@ impl RowsScreen {
                 }
             }
             None => {}
+        }
+    }
+
+    fn draw_lines(&self, painter: &mut Painter<'_>, top: u16, value: &[u8]) {
+        let width = usize::from(painter.width());
+        for (y, line) in (top..).zip(self.format.lines(value, width)) {
+            painter.put(0, y, &line, Role::Text);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Drawing of the states and of what changed between two of them.
 
 use super::{Side, TimeScreen};
-use crate::model::time::{Change, Comparison, Evidence, PageChange, State};
+use crate::model::states::{Evidence, State};
+use crate::model::time::{Change, Comparison, PageChange};
 use crate::model::told::told;
-use crate::screens::Context;
 use crate::text;
 use crate::theme::Role;
 use crate::widgets::Painter;
@@ -34,8 +34,8 @@ const fn evidence_role(evidence: Evidence) -> Role {
     }
 }
 
-pub(super) fn draw(screen: &TimeScreen, painter: &mut Painter<'_>, context: &Context) {
-    let states = screen.states(context);
+pub(super) fn draw(screen: &TimeScreen, painter: &mut Painter<'_>) {
+    let states = &screen.list;
     let (width, height) = (painter.width(), painter.height());
     if states.is_empty() {
         let why = screen.error.as_deref().unwrap_or("no states known: no valid meta, no log");
@@ -44,23 +44,23 @@ pub(super) fn draw(screen: &TimeScreen, painter: &mut Painter<'_>, context: &Con
     }
     let playing = if screen.playing { "▶ playing   " } else { "" };
     let head = format!(
-        "{playing}{}   ● pages of its own  ○ log only   {}",
+        "{playing}{}   ● own pages  ◌ replayed  ○ log only   {}",
         text::plural(states.len() as u64, "state"),
         base_text(screen)
     );
     painter.put(1, 0, &text::cut(&head, usize::from(width.saturating_sub(2))), Role::Title);
-    draw_scale(screen, &states, &mut painter.part(1, 1, width.saturating_sub(2), 1));
+    draw_scale(screen, states, &mut painter.part(1, 1, width.saturating_sub(2), 1));
     let list = LIST_WIDTH.min(width / 2);
     let rest = height.saturating_sub(LIST_TOP);
-    draw_states(screen, &states, &mut painter.part(0, LIST_TOP, list, rest));
+    draw_states(screen, states, &mut painter.part(0, LIST_TOP, list, rest));
     let beside = width - list;
     if width >= WIDE {
         let half = beside / 2;
         let mut keys = painter.part(list, LIST_TOP, half, rest);
-        draw_changes(screen, &states, Side::Keys, &mut keys.boxed(" what changed: keys ", false));
+        draw_changes(screen, Side::Keys, &mut keys.boxed(" what changed: keys ", false));
         let mut pages = painter.part(list + half, LIST_TOP, beside - half, rest);
         let title = " what changed: pages ";
-        draw_changes(screen, &states, Side::Pages, &mut pages.boxed(title, false));
+        draw_changes(screen, Side::Pages, &mut pages.boxed(title, false));
         return;
     }
     let title = match screen.side {
@@ -68,7 +68,7 @@ pub(super) fn draw(screen: &TimeScreen, painter: &mut Painter<'_>, context: &Con
         Side::Pages => " what changed: pages · Tab: keys ",
     };
     let mut right = painter.part(list, LIST_TOP, beside, rest);
-    draw_changes(screen, &states, screen.side, &mut right.boxed(title, false));
+    draw_changes(screen, screen.side, &mut right.boxed(title, false));
 }
 
 fn base_text(screen: &TimeScreen) -> String {
@@ -109,11 +109,7 @@ fn draw_states(screen: &TimeScreen, states: &[State], painter: &mut Painter<'_>)
     let (width, height) = (inner.width(), inner.height());
     for (y, at) in (0_u16..).zip(screen.cursor.window(states.len(), usize::from(height))) {
         let Some(state) = states.get(at) else { break };
-        let (mark, role) = match state.root {
-            Some(_) => ("●", Role::Good),
-            None => ("○", Role::Dim),
-        };
-        inner.put(1, y, mark, role);
+        inner.put(1, y, state.evidence.glyph(), evidence_role(state.evidence));
         let what = match (state.ops, state.root) {
             (Some(ops), _) => {
                 let noun = if ops == 1 { "op" } else { "ops" };
@@ -133,9 +129,9 @@ fn draw_states(screen: &TimeScreen, states: &[State], painter: &mut Painter<'_>)
     }
 }
 
-fn draw_changes(screen: &TimeScreen, states: &[State], side: Side, painter: &mut Painter<'_>) {
+fn draw_changes(screen: &TimeScreen, side: Side, painter: &mut Painter<'_>) {
     let wide = usize::from(painter.width().saturating_sub(2));
-    let Some(found) = screen.shown(states) else {
+    let Some(found) = screen.shown() else {
         let why = screen.error.as_deref().unwrap_or("comparing…");
         painter.put(1, 0, why, Role::Dim);
         return;
@@ -172,7 +168,7 @@ fn draw_changes(screen: &TimeScreen, states: &[State], side: Side, painter: &mut
 /// Where the comparison comes from, and its sums.
 fn story(found: &Comparison) -> Vec<(Role, String)> {
     let evidence = found.evidence;
-    let source = format!("{} {}", evidence.glyph(), evidence.what());
+    let source = format!("{} {}", evidence.glyph(), found.source());
     let mut lines = vec![(evidence_role(evidence), source), (Role::Text, found.summary())];
     if let Some(hole) = found.holes.first() {
         let holes = text::plural(found.holes.len() as u64, "hole");
@@ -196,11 +192,13 @@ fn node_line(node: &PageChange) -> (Role, String) {
     (role, format!("{pages}  {kind} level {} from {from}", node.level))
 }
 
-pub(super) fn text(screen: &TimeScreen, context: &Context) -> Vec<String> {
-    let states = screen.states(context);
+pub(super) fn text(screen: &TimeScreen) -> Vec<String> {
     let mut lines = Vec::new();
-    for (at, state) in states.iter().enumerate() {
-        let source = if state.root.is_some() { "● pages" } else { "○ log only" };
+    for (at, state) in screen.list.iter().enumerate() {
+        let source = match state.evidence {
+            Evidence::Exact => "● pages".to_owned(),
+            evidence => format!("{} {}", evidence.glyph(), evidence.name()),
+        };
         let ops = state.ops.map(|ops| format!("{ops} operations")).unwrap_or_default();
         let mark = if at == screen.cursor.at { "> " } else { "  " };
         let line = format!("{mark}txn {:<8} {source:<10} {ops}", state.txn);
@@ -209,7 +207,7 @@ pub(super) fn text(screen: &TimeScreen, context: &Context) -> Vec<String> {
     if lines.is_empty() {
         lines.push("no states known".to_owned());
     }
-    let Some(found) = screen.shown(&states) else { return lines };
+    let Some(found) = screen.shown() else { return lines };
     lines.push(base_text(screen));
     lines.extend(story(found).into_iter().map(|(_, line)| line));
     for (change, key) in &found.changes {
