@@ -107,6 +107,11 @@ pub trait File: Send + Sync + fmt::Debug {
     fn allocate(&self, _from: u64, _to: u64) -> Result<bool> {
         Ok(false)
     }
+    /// The first byte at or behind `from` that the file system has stored, behind a hole if `from` lies in
+    /// one; `None` when only a hole is left. Where this cannot be told, it is `from`.
+    fn next_data(&self, from: u64) -> Result<Option<u64>> {
+        Ok(Some(from))
+    }
     /// Makes every write that has returned durable. A failure is final: never retry it.
     fn sync(&self, kind: SyncKind) -> Result<()>;
     /// Tries to lock; `false` when another open file holds a conflicting lock. Vanishes with the file.

@@ -187,6 +187,17 @@ impl File for RealFile {
         }
     }
 
+    fn next_data(&self, from: u64) -> Result<Option<u64>> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            super::os::next_data(&self.file, from).map_err(self.fail("seek"))
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        {
+            Ok(Some(from))
+        }
+    }
+
     fn sync(&self, kind: SyncKind) -> Result<()> {
         // `std` issues fdatasync and fsync, and F_FULLFSYNC for both where there is one.
         match kind {

@@ -96,6 +96,26 @@ mod unix {
         }
     }
 
+    /// The first stored byte at or behind `from`; `None` when a hole reaches to the end, or `from` lies
+    /// behind it. It is `from` where the file system cannot tell.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(in crate::disk) fn next_data(file: &File, from: u64) -> io::Result<Option<u64>> {
+        let start = libc::off_t::try_from(from)
+            .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        // SAFETY: a call on an open descriptor that takes numbers only. It moves the descriptor's cursor,
+        // which nothing here uses.
+        let found = unsafe { libc::lseek(file.as_raw_fd(), start, libc::SEEK_DATA) };
+        if let Ok(found) = u64::try_from(found) {
+            return Ok(Some(found));
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::ENXIO) => Ok(None),
+            Some(libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS) => Ok(Some(from)),
+            _ => Err(error),
+        }
+    }
+
     /// Renames without replacing. `Unsupported` where the system or the file system cannot.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(in crate::disk) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {

@@ -167,6 +167,16 @@ impl Source {
         read_range(self.file.as_ref(), offset, length)
     }
 
+    /// The first byte at or behind `offset` that the file system has stored; the file's end when only a
+    /// hole is left. What lies before it is zero and need not be read. `offset` where this cannot be told.
+    pub fn next_data(&self, offset: u64) -> u64 {
+        match self.file.next_data(offset) {
+            Ok(Some(data)) => data,
+            Ok(None) => self.file.len().unwrap_or(offset).max(offset),
+            Err(_) => offset,
+        }
+    }
+
     /// Reads page `id`, again when it does not verify, since a writer may be at it.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::format::checksum::page_crc;
 use crate::format::node::{NodeHeader, SLOTS_OFFSET, Slot};
 use crate::format::overflow::{DATA_BYTES_MAX, OverflowHeader};
 use crate::format::page::{PAGE_MAGIC, PageHeader, PageType};
-use crate::ids::{PageId, TxnId};
+use crate::ids::{FileUuid, PageId, TxnId};
 use crate::inspect::source::Source;
 use crate::limits::PAGE_BYTES;
 use serde::Serialize;
@@ -44,6 +44,9 @@ pub enum SummaryDepth {
 
 /// Describes the pages of a window. Pages behind the file's end are left out; pages that cannot be
 /// read are described as bad.
+///
+/// Cost: reads the window. Of a hole in a sparse file the first page is read and the rest is told by one
+/// question to the file system.
 pub fn summaries(
     source: &Source,
     pages: Range<u64>,
@@ -52,24 +55,42 @@ pub fn summaries(
     free_map: Option<&FreeMap>,
 ) -> Vec<PageSummary> {
     let end = pages.end.min(source.page_count().unwrap_or(0));
-    (pages.start..end).map(|id| summary(source, PageId::new(id), depth, survey, free_map)).collect()
+    let whole = depth == SummaryDepth::Whole;
+    // Pages before this one lie in a hole.
+    let mut stored = 0;
+    let mut out = Vec::new();
+    for id in pages.start..end {
+        let id = PageId::new(id);
+        let bytes = match depth {
+            _ if id.get() < stored => Vec::new(),
+            SummaryDepth::Header => {
+                let offset = id.get().saturating_mul(PAGE_BYTES as u64);
+                source.read_range(offset, SLOTS_OFFSET).unwrap_or_default()
+            }
+            SummaryDepth::Whole => source.read_page(id).map(|page| page.bytes).unwrap_or_default(),
+        };
+        let summary = summary(source.uuid(), id, &bytes, whole, survey, free_map);
+        if summary.zero && id.get() >= stored {
+            let behind = id.get().saturating_add(1).saturating_mul(PAGE_BYTES as u64);
+            stored = source.next_data(behind).checked_div(PAGE_BYTES as u64).unwrap_or(0);
+        }
+        out.push(summary);
+    }
+    out
 }
 
+/// Describes a page by its bytes; by none of them, one that was never written. `whole`: they are all there.
 fn summary(
-    source: &Source,
+    uuid: FileUuid,
     id: PageId,
-    depth: SummaryDepth,
+    bytes: &[u8],
+    whole: bool,
     survey: Option<&Survey>,
     free_map: Option<&FreeMap>,
 ) -> PageSummary {
-    let offset = id.get().saturating_mul(PAGE_BYTES as u64);
-    let bytes = match depth {
-        SummaryDepth::Header => source.read_range(offset, SLOTS_OFFSET).unwrap_or_default(),
-        SummaryDepth::Whole => source.read_page(id).map(|page| page.bytes).unwrap_or_default(),
-    };
-    let header = PageHeader::decode(&bytes).filter(|header| header.magic == PAGE_MAGIC);
-    let checksum = (depth == SummaryDepth::Whole)
-        .then(|| header.is_some_and(|header| header.crc.0 == page_crc(source.uuid(), id, &bytes)));
+    let header = PageHeader::decode(bytes).filter(|header| header.magic == PAGE_MAGIC);
+    let checksum =
+        whole.then(|| header.is_some_and(|header| header.crc.0 == page_crc(uuid, id, bytes)));
     let zero = bytes.iter().all(|&byte| byte == 0);
     let state = match (survey, free_map) {
         (Some(survey), _) => Some(survey.state(id)),
@@ -88,7 +109,7 @@ fn summary(
         state: if broken { Some(PageState::Bad) } else { state },
         birth: header.map(|header| header.birth),
         level: header.map_or(0, |header| header.level),
-        fill_permille: header.map_or(0, |header| fill_permille(&header, &bytes)),
+        fill_permille: header.map_or(0, |header| fill_permille(&header, bytes)),
         zero,
         checksum,
     }

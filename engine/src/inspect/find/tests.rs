@@ -7,7 +7,8 @@ use crate::ids::{PageId, Pointer};
 use crate::inspect::testing::{
     UUID, internal, leaf, meta, node, pointer, resealed, sample, source,
 };
-use crate::inspect::{Severity, check_source, metas, no_progress};
+use crate::inspect::{Severity, Source, check_source, metas, no_progress};
+use crate::limits::PAGE_BYTES;
 use proptest::prelude::*;
 
 #[test]
@@ -15,6 +16,41 @@ fn the_sample_is_clean() {
     let report = check_source(&source(&sample()), &mut no_progress());
     assert_eq!(report.problems, []);
     assert_eq!((report.rows, report.txn_id), (43, Some(7)));
+}
+
+/// A scan that reads holes keeps a processor busy for many seconds over a sparse file of 10 GiB.
+#[test]
+fn a_hole_is_told_and_not_read() {
+    let page = PAGE_BYTES as u64;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sparse.ns");
+    let file = std::fs::File::create_new(&path).unwrap();
+    let put = |at: u64, bytes: &[u8]| {
+        std::os::unix::fs::FileExt::write_all_at(&file, bytes, at * page).unwrap();
+    };
+    for (id, bytes) in (0..).zip(sample()) {
+        put(id, &bytes);
+    }
+    // Zeros that are stored, a page behind a hole, and one that starts with zeros.
+    put(20, &[0; PAGE_BYTES]);
+    put(200, &leaf(pointer(200, 5), &[("a", "b")]));
+    put(300, &[&[0; PAGE_BYTES - 1][..], &[1]].concat());
+    file.set_len(1000 * page + 77).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let (sparse, memory) = (Source::open(&path).unwrap(), Source::from_bytes(&bytes, &[]).unwrap());
+    for depth in [SummaryDepth::Whole, SummaryDepth::Header] {
+        for window in [0..1001, 100..250, 250..2000, 301..302, 1000..1001] {
+            let found = summaries(&sparse, window.clone(), depth, None, None);
+            let expected = summaries(&memory, window.clone(), depth, None, None);
+            assert_eq!(found, expected, "{window:?}");
+        }
+    }
+    assert_eq!((memory.next_data(0), memory.next_data(99)), (0, 99), "memory has no holes");
+    if std::os::unix::fs::MetadataExt::blocks(&file.metadata().unwrap()) * 512 < 100 * page {
+        assert_eq!(sparse.next_data(100 * page), 200 * page);
+        assert_eq!(sparse.next_data(200 * page + 5), 200 * page + 5);
+        assert_eq!(sparse.next_data(400 * page), bytes.len() as u64);
+    }
 }
 
 #[test]
@@ -222,7 +258,7 @@ proptest! {
         pages.swap(swap.0, swap.1);
         let mut bytes = pages.concat();
         bytes.truncate(cut.unwrap_or(bytes.len()));
-        let source = crate::inspect::Source::from_bytes(&bytes, &[]).unwrap();
+        let source = Source::from_bytes(&bytes, &[]).unwrap();
         let survey = survey(&source, &mut no_progress());
         for id in 0..17 {
             let _ = survey.state(PageId::new(id));
