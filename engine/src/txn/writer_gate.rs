@@ -84,8 +84,9 @@ impl WriterGate {
         drop(line);
 
         let granted = waiter.granted.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(wait_while_at_most(&waiter.called, granted, patience, |granted| !*granted));
-
+        if *wait_while_at_most(&waiter.called, granted, patience, |granted| !*granted) {
+            return true;
+        }
         // The grant may have come between the timeout and this lock: under the lock it is final.
         let mut line = self.lock();
         let granted = *waiter.granted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,6 +104,8 @@ impl WriterGate {
         line.inside = next.as_ref().map(|next| next.who);
         let Some(next) = next else { return };
         *next.granted.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        // Outside the lock, or it would wake up only to wait for that.
+        drop(line);
         next.called.notify_one();
     }
 
