@@ -29,7 +29,9 @@ mod publish_tests;
 mod tests;
 
 pub use build::{BuildReport, BuildRequest, Route, build, build_bytes};
-pub use file::{CARTRIDGE_MAGIC, Cartridge, CartridgeHeader, SectionEntry, SectionInfo};
+pub use file::{
+    CARTRIDGE_MAGIC, Cartridge, CartridgeHeader, SectionEntry, SectionInfo, is_cartridge,
+};
 pub use keeper::{Keeper, KeeperState};
 pub use past::{LogFiles, Past};
 pub use publish::is_temporary;

@@ -68,6 +68,8 @@ pub enum Error {
     ReadOnly,
     /// An earlier write or sync failed: what is on disk is not known. Reopen to go on.
     Poisoned,
+    /// The caller's own progress function said to stop. Nothing changed.
+    Stopped,
 }
 
 /// One place where bytes are not what the format says.
@@ -212,6 +214,7 @@ impl fmt::Display for Error {
             Self::Poisoned => {
                 f.write_str("an earlier write or sync failed; reopen the database to go on")
             }
+            Self::Stopped => f.write_str("stopped before the end, as asked"),
         }
     }
 }

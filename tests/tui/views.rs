@@ -3,6 +3,7 @@
 //! The demo database is the same byte for byte, so what is drawn is too. Snapshots live in
 //! `goldens/tui/WxH`; `INSTA_UPDATE=always cargo test -p northstar --test tui_views` blesses them.
 
+mod cartridges;
 mod shared;
 mod styles;
 
@@ -206,7 +207,7 @@ fn the_overview_tells_of_everything() {
         "nothing is damaged: 1 note",
         "5 commits only in the log",
         "5 tasks: 1 ready, 1 delayed, 2 claimed, 1 dead",
-        "2 beside it: 1 behind, 0 broken",
+        "2 beside it: 1 stale, 0 broken",
         "live",
     ] {
         assert!(text.contains(fact), "{fact} in\n{text}");

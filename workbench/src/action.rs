@@ -129,6 +129,9 @@ actions! {
     BenchSize S(Id::Bench), "bench.size", "trimmed or full size", ["s"], "Run at the trimmed sizes in memory, or at the full sizes on the disk of the temporary folder.";
     BenchFilter S(Id::Bench), "bench.filter", "filter…", ["/"], "Show only benchmarks whose names have these letters.";
 
+    CartridgesQuery S(Id::Cartridges), "cartridges.query", "query…", ["/", "s"], "Ask the cartridges: for the tasks of a type, the counts under a key prefix, or an overview.";
+    CartridgesRebuild S(Id::Cartridges), "cartridges.rebuild", "rebuild…", ["b"], "Build the selected cartridge again from the database, once you have said yes; nothing but the cartridge is written.";
+
     LabNextSync S(Id::Lab), "lab.next_sync", "next sync", ["]"], "Let the power fail just before the next sync: the moments with most on the way.";
     LabPrevSync S(Id::Lab), "lab.previous_sync", "previous sync", ["["], "Let the power fail just before the sync before.";
     LabKeepAll S(Id::Lab), "lab.keep_all", "all survive", ["a"], "Everything on its way to the disk got there.";

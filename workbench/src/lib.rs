@@ -14,7 +14,8 @@
 //! Who may import whom is in `ARCHITECTURE.md` and held by the tidy test.
 //!
 //! Read-only by construction: files are opened for reading, without a lock, and nothing here writes to
-//! a database it inspects.
+//! a database it inspects. What lies beside it is written in one place, when somebody said yes: a cartridge
+//! that is built again (`model::cartridges::rebuild`), by an engine that is opened read-only.
 
 pub mod action;
 pub mod app;

@@ -15,8 +15,12 @@ use crate::ids::{Lsn, TxnId};
 use crate::key::prefix_end;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Bound;
 use std::path::Path;
+
+/// Rows or commits between two tellings of the progress.
+const PROGRESS_EVERY: u64 = 1024;
 
 /// How the rows were come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +35,7 @@ pub enum Route {
 }
 
 /// What to build.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct BuildRequest<'a> {
     /// The state to answer for; `None` for the newest durable one.
     pub at: Option<TxnId>,
@@ -39,6 +43,17 @@ pub struct BuildRequest<'a> {
     pub previous: Option<&'a Cartridge>,
     /// Only this way, or an error; `None` for the cheapest that works.
     pub route: Option<Route>,
+    /// Told now and then how many rows or commits were read; answers whether to go on.
+    pub progress: Option<&'a dyn Fn(u64) -> bool>,
+}
+
+impl fmt::Debug for BuildRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let previous = self.previous.map(Cartridge::path);
+        let mut out = f.debug_struct("BuildRequest");
+        out.field("at", &self.at).field("previous", &previous).field("route", &self.route);
+        out.finish_non_exhaustive()
+    }
 }
 
 /// What was built.
@@ -56,6 +71,24 @@ pub struct BuildReport {
     pub bytes: u64,
 }
 
+/// Reads rows or commits; tells how many, and stops when told to.
+struct Reading<'a> {
+    progress: Option<&'a dyn Fn(u64) -> bool>,
+    count: u64,
+}
+
+impl Reading<'_> {
+    /// One more.
+    fn step(&mut self) -> Result<()> {
+        self.count += 1;
+        let asked = self.count.is_multiple_of(PROGRESS_EVERY);
+        match self.progress.filter(|_| asked) {
+            Some(goes_on) if !goes_on(self.count) => Err(Error::Stopped),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The input rows of a type, as kept, at one state.
 struct Inputs {
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -67,7 +100,8 @@ struct Inputs {
 /// files that killed builders of `out` left behind are removed.
 ///
 /// # Errors
-/// `SnapshotNotFound` when no way leads to the state asked for; `Corrupt`; `Io`.
+/// `SnapshotNotFound` when no way leads to the state asked for; `Stopped` when the request's progress
+/// function said so; `Corrupt`; `Io`.
 pub fn build<T: CartridgeType>(
     db: &Db,
     kind: &T,
@@ -178,8 +212,9 @@ fn gather<T: CartridgeType>(
     request: BuildRequest<'_>,
 ) -> Result<Inputs> {
     let allowed = |route| request.route.is_none_or(|only| only == route);
+    let mut reading = Reading { progress: request.progress, count: 0 };
     if allowed(Route::Incremental) {
-        if let Some(inputs) = from_previous(db, kind, target, request.previous)? {
+        if let Some(inputs) = from_previous(db, kind, target, request.previous, &mut reading)? {
             return Ok(inputs);
         }
         if request.route.is_some() {
@@ -190,28 +225,39 @@ fn gather<T: CartridgeType>(
     // The newest state is there to be scanned; an older one would be put together from the log first.
     let newest = target == db.newest();
     if allowed(Route::Snapshot) && (newest || request.route.is_some()) {
-        return from_snapshot(db, kind, target);
+        return from_snapshot(db, kind, target, &mut reading);
     }
-    match from_stream(db, kind, target) {
+    match from_stream(db, kind, target, &mut reading) {
         Err(Error::SnapshotNotFound { .. }) if allowed(Route::Snapshot) => {
-            from_snapshot(db, kind, target)
+            from_snapshot(db, kind, target, &mut reading)
         }
         outcome => outcome,
     }
 }
 
-fn from_stream<T: CartridgeType>(db: &Db, kind: &T, target: TxnId) -> Result<Inputs> {
+fn from_stream<T: CartridgeType>(
+    db: &Db,
+    kind: &T,
+    target: TxnId,
+    reading: &mut Reading<'_>,
+) -> Result<Inputs> {
     let mut inputs = Inputs { rows: BTreeMap::new(), commits: 0, route: Route::Stream };
-    apply_commits(db, kind, TxnId::GENESIS, target, &mut inputs)?;
+    apply_commits(db, kind, TxnId::GENESIS, target, &mut inputs, reading)?;
     Ok(inputs)
 }
 
-fn from_snapshot<T: CartridgeType>(db: &Db, kind: &T, target: TxnId) -> Result<Inputs> {
+fn from_snapshot<T: CartridgeType>(
+    db: &Db,
+    kind: &T,
+    target: TxnId,
+    reading: &mut Reading<'_>,
+) -> Result<Inputs> {
     let txn = db.begin_read_at(target)?;
     let mut rows = BTreeMap::new();
     for prefix in kind.prefixes() {
         for row in txn.prefix(&prefix)? {
             let (key, value) = row?;
+            reading.step()?;
             let kept = kind.keep(&key, &value);
             rows.insert(key.to_vec(), kept);
         }
@@ -224,6 +270,7 @@ fn from_previous<T: CartridgeType>(
     kind: &T,
     target: TxnId,
     previous: Option<&Cartridge>,
+    reading: &mut Reading<'_>,
 ) -> Result<Option<Inputs>> {
     let Some(previous) = previous else { return Ok(None) };
     let header = previous.header();
@@ -238,7 +285,7 @@ fn from_previous<T: CartridgeType>(
     let Some(rows) = restored(kind, previous)? else { return Ok(None) };
     let rows = rows.into_iter().collect();
     let mut inputs = Inputs { rows, commits: 0, route: Route::Incremental };
-    match apply_commits(db, kind, header.source_txn, target, &mut inputs) {
+    match apply_commits(db, kind, header.source_txn, target, &mut inputs, reading) {
         Ok(()) => Ok(Some(inputs)),
         Err(Error::SnapshotNotFound { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -268,6 +315,7 @@ fn apply_commits<T: CartridgeType>(
     after: TxnId,
     target: TxnId,
     inputs: &mut Inputs,
+    reading: &mut Reading<'_>,
 ) -> Result<()> {
     if after == target {
         return Ok(());
@@ -275,6 +323,7 @@ fn apply_commits<T: CartridgeType>(
     let prefixes = kind.prefixes();
     for commit in db.commits(after.next()..=target)? {
         inputs.commits += 1;
+        reading.step()?;
         for op in commit?.ops {
             apply(kind, &prefixes, op, &mut inputs.rows);
         }

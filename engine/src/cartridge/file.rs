@@ -1,7 +1,9 @@
 //! The file: header, options, section table, sections. Bytes: `spec/cartridge_v0.md`.
 
 use super::map::Bytes;
+use super::publish::is_temporary;
 use super::{CARTRIDGE_VERSION, SECTIONS_MAX, Section};
+use crate::disk::{OpenMode, Storage as _, file::RealStorage};
 use crate::error::{Corrupt, Error, Place, Result};
 use crate::format::checksum;
 use crate::format::content_hash::ContentHash;
@@ -338,6 +340,17 @@ impl Cartridge {
         let bytes = usize::try_from(entry.bytes).unwrap_or(usize::MAX);
         self.bytes.get(start..start.saturating_add(bytes)).unwrap_or_default()
     }
+}
+
+/// Whether the file at `path` starts as a cartridge does. A builder's temporary file, a pipe, a directory
+/// and a file that cannot be read are none.
+pub fn is_cartridge(path: &Path) -> bool {
+    if path.file_name().is_some_and(is_temporary) {
+        return false;
+    }
+    let mut magic = [0; 4];
+    let file = RealStorage::new().open(path, OpenMode::Read);
+    file.and_then(|file| file.read_at(&mut magic, 0)).is_ok() && magic == CARTRIDGE_MAGIC.0
 }
 
 /// Where the section table starts and ends.

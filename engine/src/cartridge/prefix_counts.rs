@@ -240,17 +240,38 @@ impl<'a> PrefixTable<'a> {
     /// # Errors
     /// `Corrupt` when an entry points outside its sections.
     pub fn get(&self, prefix: &[u8]) -> Result<Option<PrefixCount<'a>>> {
+        let index = self.index_of(prefix)?;
+        let found = if index < self.len() { Some(self.at(index)?) } else { None };
+        Ok(found.filter(|entry| entry.prefix == prefix))
+    }
+
+    /// The prefixes that start with `prefix`, in key order. Cost: a binary search, then each one read.
+    ///
+    /// # Errors
+    /// As [`PrefixTable::get`].
+    pub fn under<'b>(
+        &'b self,
+        prefix: &'b [u8],
+    ) -> Result<impl Iterator<Item = Result<PrefixCount<'a>>> + 'b> {
+        let entries = (self.index_of(prefix)?..self.len()).map(|index| self.at(index));
+        Ok(entries.take_while(move |entry| match entry {
+            Ok(entry) => entry.prefix.starts_with(prefix),
+            Err(_) => true,
+        }))
+    }
+
+    /// Index of the first prefix that is not below `prefix`.
+    fn index_of(&self, prefix: &[u8]) -> Result<usize> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let entry = self.at(middle)?;
-            match entry.prefix.cmp(prefix) {
-                std::cmp::Ordering::Equal => return Ok(Some(entry)),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
+            if self.at(middle)?.prefix < prefix {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
         }
-        Ok(None)
+        Ok(low)
     }
 
     /// All prefixes in key order; a prefix comes before the longer ones it starts.

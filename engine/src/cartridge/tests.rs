@@ -117,6 +117,36 @@ fn prefix_counts_add_up() {
         assert_eq!(found, (rows, key_bytes, value_bytes), "{}", prefix.escape_ascii());
     }
     assert!(table.get(b"user/3/row/").unwrap().is_none(), "deeper than the options say");
+    let under = |prefix: &[u8]| -> Vec<Vec<u8>> {
+        table.under(prefix).unwrap().map(|entry| entry.unwrap().prefix.to_vec()).collect()
+    };
+    let all: Vec<Vec<u8>> = table.iter().map(|entry| entry.unwrap().prefix.to_vec()).collect();
+    assert_eq!(under(b""), all);
+    for prefix in [&b"user/"[..], b"user/4", b"us", b"\0", b"~", b"a"] {
+        let expected: Vec<_> =
+            all.iter().filter(|each| each.starts_with(prefix)).cloned().collect();
+        assert_eq!(under(prefix), expected, "{}", prefix.escape_ascii());
+    }
+}
+
+#[test]
+fn a_build_that_is_told_to_stop_writes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("counts");
+    let db = Options::new().open_in_memory().unwrap();
+    let mut txn = db.begin_write().unwrap();
+    (0..5_000u32).for_each(|n| txn.put(n.to_be_bytes(), b"v").unwrap());
+    txn.commit().unwrap();
+    let told = std::cell::RefCell::new(Vec::new());
+    let progress = |count| {
+        told.borrow_mut().push(count);
+        count < 3_000
+    };
+    let request = BuildRequest { progress: Some(&progress), ..BuildRequest::default() };
+    let stopped = build(&db, &PrefixCounts::default(), &path, request);
+    assert!(matches!(stopped, Err(Error::Stopped)), "{stopped:?}");
+    assert_eq!(*told.borrow(), [1024, 2048, 3072]);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]

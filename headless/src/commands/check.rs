@@ -9,14 +9,12 @@ use clap::Args;
 use color_eyre::eyre::{Result, WrapErr};
 use northstar_engine::{
     Error, Place,
-    cartridge::{CARTRIDGE_MAGIC, Cartridge, is_temporary},
+    cartridge::{Cartridge, is_cartridge},
     inspect::{Problem, Report, Severity, Source, check_source},
 };
 use serde::Serialize;
 use std::{
     ffi::OsStr,
-    fs::File,
-    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -90,13 +88,6 @@ impl Check {
     }
 }
 
-/// Whether a file starts as a cartridge does.
-fn is_cartridge(path: &Path) -> bool {
-    let mut magic = [0; 4];
-    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
-        && magic == CARTRIDGE_MAGIC.0
-}
-
 /// Cartridges in the database's folder that carry its name, sorted.
 fn cartridges_beside(db: &Path) -> Vec<PathBuf> {
     let folder = db.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -108,11 +99,8 @@ fn cartridges_beside(db: &Path) -> Vec<PathBuf> {
         .filter_map(|entry| {
             let entry = entry.ok()?;
             let name = entry.file_name();
-            // Only regular files: a pipe of that name must not make the check wait. What a build has not
-            // finished, or never will, is no cartridge yet.
-            let regular = entry.file_type().ok()?.is_file() && !is_temporary(&name);
             let named = name.as_encoded_bytes().starts_with(&prefix);
-            (regular && named && is_cartridge(&entry.path())).then(|| entry.path())
+            (named && is_cartridge(&entry.path())).then(|| entry.path())
         })
         .collect();
     paths.sort();

@@ -1,8 +1,17 @@
 //! What takes the space: bytes of keys and values by the first part of the key.
+//!
+//! A fresh `prefix_counts` cartridge beside the database has the answer ready, for the newest state; without
+//! one every row of the pages' tree is read.
 
+use super::cartridges::find::{beside, judge, name_of};
 use crate::job::{Data, Desk, Job};
+use northstar_engine::cartridge::Cartridge;
+use northstar_engine::cartridge::prefix_counts::PrefixTable;
 use northstar_engine::inspect::tree::{Root, RowItem, rows};
+use northstar_engine::shelf::Kind;
+use northstar_engine::{FileUuid, TxnId};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Rows read at a time.
 const WINDOW: usize = 2000;
@@ -27,11 +36,42 @@ impl Usage {
     pub const fn bytes(&self) -> u64 {
         self.key_bytes.saturating_add(self.value_bytes)
     }
+
+    /// What is left without a part of it.
+    const fn without(&self, part: &Self) -> Self {
+        Self {
+            rows: self.rows.saturating_sub(part.rows),
+            key_bytes: self.key_bytes.saturating_sub(part.key_bytes),
+            value_bytes: self.value_bytes.saturating_sub(part.value_bytes),
+        }
+    }
+}
+
+/// Where figures come from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Evidence {
+    /// A cartridge had them.
+    Cartridge {
+        /// Its file's name, printable.
+        name: String,
+        /// The state it answers for.
+        txn: TxnId,
+    },
+    /// All rows of a tree were read.
+    Tree {
+        /// Its state.
+        txn: TxnId,
+        /// Why no cartridge could be asked.
+        why: String,
+    },
 }
 
 /// Usage by prefix.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Space {
+    /// Where the figures come from.
+    pub evidence: Evidence,
     /// By prefix.
     pub groups: BTreeMap<Vec<u8>, Usage>,
     /// Rows beyond the prefixes that are told apart.
@@ -40,7 +80,14 @@ pub struct Space {
     pub holes: u64,
 }
 
-/// The part of a key that groups it: up to and with the first `/`, `:` or `|`, else its first bytes.
+impl Space {
+    const fn new(evidence: Evidence) -> Self {
+        let others = Usage { rows: 0, key_bytes: 0, value_bytes: 0 };
+        Self { evidence, groups: BTreeMap::new(), others, holes: 0 }
+    }
+}
+
+/// The part of a key that groups it when rows are read: up to and with the first `/`, `:` or `|`, else its first bytes.
 pub fn prefix_of(key: &[u8]) -> &[u8] {
     let separator = key.iter().position(|byte| matches!(byte, b'/' | b':' | b'|'));
     let end = separator.map_or(PLAIN_BYTES.min(key.len()), |at| at + 1);
@@ -52,6 +99,10 @@ pub fn prefix_of(key: &[u8]) -> &[u8] {
 pub struct MeasureSpace {
     /// Of which tree.
     pub root: Root,
+    /// Of which database,
+    pub uuid: FileUuid,
+    /// and its newest state, which a cartridge has to answer for.
+    pub newest: TxnId,
 }
 
 impl Job for MeasureSpace {
@@ -60,8 +111,12 @@ impl Job for MeasureSpace {
     }
 
     fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
+        let why = match self.by_cartridge(desk.path()) {
+            Ok(space) => return Ok(Box::new(space)),
+            Err(why) => why,
+        };
         let source = desk.source()?;
-        let mut space = Space::default();
+        let mut space = Space::new(Evidence::Tree { txn: self.root.txn_id, why });
         let mut from = Vec::new();
         let mut done = 0_u64;
         loop {
@@ -99,6 +154,53 @@ impl Job for MeasureSpace {
             }
         }
     }
+}
+
+impl MeasureSpace {
+    /// The answer of the first cartridge that has it; why none has.
+    fn by_cartridge(&self, database: &Path) -> Result<Space, String> {
+        let mut why = "no prefix_counts cartridge lies beside it".to_owned();
+        for path in beside(database)? {
+            let Ok(cartridge) = Cartridge::read(&path) else { continue };
+            let Ok(kind @ Kind::PrefixCounts(_)) = Kind::of(&cartridge) else { continue };
+            if cartridge.header().source_uuid != self.uuid {
+                continue;
+            }
+            let name = name_of(&path);
+            if let Err(error) = kind.check(&cartridge) {
+                why = format!("{name} is damaged: {error}");
+                continue;
+            }
+            let judged = judge(database, self.uuid, self.newest, &kind, &cartridge);
+            let staleness = judged.map_err(|error| format!("{name} cannot be judged: {error}"))?;
+            if let Some(reason) = staleness.reasons.first() {
+                why = format!("{name} is stale: {reason}");
+                continue;
+            }
+            let evidence = Evidence::Cartridge { name, txn: staleness.built_at };
+            return counted(&cartridge, evidence).map_err(|error| error.to_string());
+        }
+        Err(why)
+    }
+}
+
+/// The usage of the shortest prefixes of a cartridge; the rows that none of them has are others.
+fn counted(cartridge: &Cartridge, evidence: Evidence) -> northstar_engine::Result<Space> {
+    let mut space = Space::new(evidence);
+    for entry in PrefixTable::new(cartridge)?.iter() {
+        let entry = entry?;
+        let (rows, key_bytes) = (entry.rows, entry.key_bytes);
+        let usage = Usage { rows, key_bytes, value_bytes: entry.value_bytes };
+        match entry.depth {
+            0 => space.others = usage,
+            1 if space.groups.len() < PREFIXES_MAX => {
+                space.others = space.others.without(&usage);
+                space.groups.insert(entry.prefix.to_vec(), usage);
+            }
+            _ => {}
+        }
+    }
+    Ok(space)
 }
 
 #[cfg(test)]

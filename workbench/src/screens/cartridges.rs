@@ -1,51 +1,185 @@
-//! Cartridges beside the database: what they answer, for which state, and whether they are whole.
+//! Cartridges beside the database: what they answer, for which state, whether they are whole and fresh, and
+//! building one again.
+
+mod draw;
 
 use super::sheet::{Line, SheetContent};
 use super::{Context, Effect, ScreenId};
-use crate::model::cartridges::{CartridgeView, Cartridges, FindCartridges};
+use crate::action::Act;
+use crate::model::cartridges::{CartridgeView, Cartridges, FindCartridges, Rebuild, Rebuilt};
 use crate::place::{At, Place};
-use crate::text;
 use crate::theme::Role;
-use northstar_engine::printable::Printable;
+use northstar_engine::cartridge::Staleness;
+use northstar_engine::printable::{Printable, unescape};
 use serde_json::{Value, json};
 use std::any::Any;
+use std::path::PathBuf;
 
 const FIND: &str = "find";
+const REBUILD: &str = "rebuild";
+const ASK: &str = "ask";
+/// What has to be typed before a file is written.
+const YES: [&str; 2] = ["yes", "y"];
 
 /// What the screen shows.
 #[derive(Debug, Default)]
 pub struct CartridgesSheet {
     found: Option<Vec<CartridgeView>>,
+    /// What they are asked: a task type, a key prefix; empty for all types and the outermost prefixes.
+    question: Vec<u8>,
     error: Option<String>,
+    /// The cartridge that somebody was asked about. Not by its place in the list, which may change meanwhile.
+    proposed: Option<PathBuf>,
+    /// Whether one is being built.
+    building: bool,
+    /// The cartridge of the last build, by name, and what came of it.
+    built: Option<(String, String)>,
+}
+
+/// Looks for cartridges and asks them for the overview. None until the database's identity and newest state,
+/// by which they are judged, have come.
+pub(super) fn everything(context: &Context) -> Option<FindCartridges> {
+    let summary = &context.summary;
+    let (uuid, newest) = (summary.uuid, summary.newest_txn());
+    summary.loaded.then_some(FindCartridges { uuid, newest, question: Vec::new() })
+}
+
+impl CartridgesSheet {
+    fn find(&self, context: &Context) -> Vec<Effect> {
+        let job = everything(context);
+        let job = job.map(|job| FindCartridges { question: self.question.clone(), ..job });
+        job.into_iter().map(|job| Effect::Run(FIND, Box::new(job))).collect()
+    }
+
+    /// The cartridge at `item`, if it can be built again.
+    fn buildable(&self, item: Option<usize>) -> Option<&CartridgeView> {
+        self.found.as_ref()?.get(item?).filter(|view| view.kind.is_some())
+    }
+
+    /// The build that somebody was asked about.
+    fn proposed(&mut self) -> Option<Rebuild> {
+        let path = self.proposed.take()?;
+        let view = self.found.iter().flatten().find(|view| view.path == path)?;
+        Some(Rebuild { path, kind: view.kind.clone()? })
+    }
+
+    /// Asks before a file is written.
+    fn propose(&mut self, item: Option<usize>) -> Vec<Effect> {
+        let Some(view) = self.buildable(item) else { return Vec::new() };
+        let (path, name) = (view.path.clone(), &view.name);
+        let title = format!("replace {name} by a new one? yes or no");
+        self.proposed = Some(path);
+        vec![Effect::Ask { question: REBUILD, title, text: String::new() }]
+    }
 }
 
 impl SheetContent for CartridgesSheet {
     const ID: ScreenId = ScreenId::Cartridges;
 
-    fn show(&mut self, context: &Context) -> Vec<Effect> {
-        if self.found.is_none() { self.reload(context) } else { Vec::new() }
+    fn works(&self, item: Option<usize>, context: &Context) -> Vec<Act> {
+        let mut works = Vec::new();
+        if context.summary.loaded {
+            works.push(Act::CartridgesQuery);
+        }
+        if !self.building && self.buildable(item).is_some() {
+            works.push(Act::CartridgesRebuild);
+        }
+        works
     }
 
-    fn reload(&mut self, _: &Context) -> Vec<Effect> {
-        vec![Effect::Run(FIND, Box::new(FindCartridges))]
-    }
-
-    fn loaded(&mut self, data: Box<dyn Any + Send>) {
-        if let Ok(found) = data.downcast::<Cartridges>() {
-            self.found = Some(found.0);
-            self.error = None;
+    fn act(&mut self, act: Act, item: Option<usize>, _: &Context) -> Vec<Effect> {
+        match act {
+            Act::CartridgesQuery => vec![Effect::Ask {
+                question: ASK,
+                title: "a task type or a key prefix; empty: the overview".to_owned(),
+                text: Printable::capped(&self.question, 400).into_string(),
+            }],
+            Act::CartridgesRebuild => self.propose(item),
+            _ => Vec::new(),
         }
     }
 
-    fn failed(&mut self, why: &str) {
-        self.error = Some(why.to_owned());
+    fn answer(&mut self, question: &'static str, text: &str, context: &Context) -> Vec<Effect> {
+        match question {
+            ASK => match unescape(text) {
+                Some(asked) => {
+                    self.question = asked;
+                    self.find(context)
+                }
+                None => vec![Effect::Say(format!("not a whole escape in {text}"))],
+            },
+            REBUILD => {
+                let proposed = self.proposed();
+                let said_yes = YES.contains(&text.trim().to_lowercase().as_str());
+                match proposed.filter(|_| said_yes && !self.building) {
+                    Some(job) => {
+                        self.building = true;
+                        self.built = None;
+                        vec![Effect::Run(REBUILD, Box::new(job))]
+                    }
+                    None => vec![Effect::Say("nothing was written".to_owned())],
+                }
+            }
+            _ => Vec::new(),
+        }
     }
 
-    fn achieved(&self, what: &str, context: &Context) -> bool {
-        let mut own = self.found.iter().flatten();
+    fn show(&mut self, at: &At, context: &Context) -> Vec<Effect> {
+        let asked = match at {
+            At::Key(key) if *key != self.question => {
+                self.question.clone_from(key);
+                true
+            }
+            _ => false,
+        };
+        if self.found.is_none() || asked { self.find(context) } else { Vec::new() }
+    }
+
+    fn place(&self) -> At {
+        if self.question.is_empty() { At::Here } else { At::Key(self.question.clone()) }
+    }
+
+    fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        self.find(context)
+    }
+
+    fn loaded(&mut self, data: Box<dyn Any + Send>, context: &Context) -> Vec<Effect> {
+        let data = match data.downcast::<Cartridges>() {
+            Ok(cartridges) => {
+                // An answer to an older question would stand under the wrong name.
+                if cartridges.question == self.question {
+                    self.found = Some(cartridges.found);
+                    self.error = None;
+                }
+                return Vec::new();
+            }
+            Err(data) => data,
+        };
+        let Ok(rebuilt) = data.downcast::<Rebuilt>() else { return Vec::new() };
+        let told = draw::told(&rebuilt);
+        self.building = false;
+        self.built = Some((rebuilt.name.clone(), told.clone()));
+        let mut effects = self.find(context);
+        effects.push(Effect::Say(told));
+        effects
+    }
+
+    fn failed(&mut self, slot: &'static str, why: &str) {
+        match slot {
+            REBUILD => self.building = false,
+            _ => self.error = Some(why.to_owned()),
+        }
+    }
+
+    fn stopping(&mut self, slot: &'static str) {
+        self.building &= slot != REBUILD;
+    }
+
+    fn achieved(&self, what: &str, _: &Context) -> bool {
+        let mut judged = self.found.iter().flatten().filter_map(|view| view.staleness.as_ref());
         match what {
-            "fresh" => own.any(|view| behind(view, context) == 0),
-            "behind" => own.any(|view| behind(view, context) > 0),
+            "fresh" => judged.any(Staleness::is_fresh),
+            "behind" => judged.any(|staleness| !staleness.is_fresh()),
             _ => false,
         }
     }
@@ -71,46 +205,21 @@ impl SheetContent for CartridgesSheet {
             ];
         }
         let mut lines = Vec::new();
-        for view in found {
-            let head = format!("{}  {}", view.name, view.type_name);
-            lines.push(Line::head(head));
-            match &view.problem {
-                Some(problem) => {
-                    let why = Printable::capped(problem, 200);
-                    lines.push(Line::role(Role::Bad, format!("  ✗ {}", why.as_str())));
-                }
-                None => lines.push(Line::role(Role::Good, "  ✓ header and every section verify")),
+        for (item, view) in found.iter().enumerate() {
+            let mut block = draw::block(view, &self.question, context);
+            if let Some((_, told)) = self.built.iter().find(|(name, _)| *name == view.name) {
+                block.insert(1, Line::role(Role::Good, format!("  ✓ {told}")));
             }
-            if view.source_uuid != context.summary.uuid {
-                lines.push(Line::role(Role::Warn, "  built from another database"));
-            } else {
-                let behind = behind(view, context);
-                let (role, age) = match behind {
-                    0 => (Role::Good, "● fresh".to_owned()),
-                    n => (Role::Warn, format!("◐ {} behind", text::plural(n, "transaction"))),
-                };
-                let place = Place::new(ScreenId::Log, At::Txn(view.source_txn));
-                let line = format!("  {age}: it answers for txn {}", view.source_txn);
-                lines.push(Line::role(role, line).to(place));
-            }
-            lines.push(Line::pair("made from", text::plural(view.input_rows, "row")));
-            lines.push(Line::pair("size", text::bytes(view.bytes)));
-            for (kind, count, bytes) in &view.sections {
-                let entries = text::count(*count);
-                let value = format!("{entries} entries, {}", text::bytes(*bytes));
-                lines.push(Line::pair(&format!("section {kind}"), value));
-            }
+            lines.extend(block.into_iter().map(|line| line.about(item)));
         }
         lines
     }
 
     fn json(&self, _: &Context) -> Value {
-        json!({ "screen": "cartridges", "cartridges": self.found })
+        json!({
+            "screen": "cartridges",
+            "question": Printable::new(&self.question).as_str(),
+            "cartridges": self.found,
+        })
     }
-}
-
-/// How many transactions a cartridge is behind the newest state.
-pub(super) fn behind(view: &CartridgeView, context: &Context) -> u64 {
-    let now = context.summary.newest_txn();
-    now.map_or(0, |now| now.get().saturating_sub(view.source_txn.get()))
 }

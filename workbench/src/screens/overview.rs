@@ -1,12 +1,12 @@
 //! The state of everything on one screen: what the file is, how it stands, where to look next.
 
-use super::cartridges::behind;
+use super::cartridges::everything;
 use super::problems::place_of;
 use super::sheet::{Line, SheetContent};
 use super::space::{page_lines, states};
 use super::tree::{chosen_root, roots};
 use super::{Context, Effect, ScreenId};
-use crate::model::cartridges::{CartridgeView, Cartridges, FindCartridges};
+use crate::model::cartridges::{CartridgeView, Cartridges};
 use crate::model::queue::{LoadQueue, QueueView};
 use crate::model::survey;
 use crate::model::told::told;
@@ -33,18 +33,18 @@ pub struct OverviewSheet {
 
 impl OverviewSheet {
     /// The tasks in the database and the answers beside it.
-    fn work_lines(&self, context: &Context) -> Vec<Line> {
+    fn work_lines(&self) -> Vec<Line> {
         let mut lines = vec![Line::head("work")];
         if let Some(queue) = &self.queue {
             lines.push(Line::pair("queue", tasks_in_words(queue)).to(go(ScreenId::Queue)));
         }
         if let Some(found) = &self.cartridges {
             let broken = found.iter().filter(|view| view.problem.is_some()).count();
-            let own = found.iter().filter(|view| view.source_uuid == context.summary.uuid);
-            let late = own.filter(|view| behind(view, context) > 0).count();
+            let judged = found.iter().filter_map(|view| view.staleness.as_ref());
+            let stale = judged.filter(|staleness| !staleness.is_fresh()).count();
             let what = match found.len() {
                 0 => "none beside it".to_owned(),
-                count => format!("{count} beside it: {late} behind, {broken} broken"),
+                count => format!("{count} beside it: {stale} stale, {broken} broken"),
             };
             lines.push(Line::pair("cartridges", what).to(go(ScreenId::Cartridges)));
         }
@@ -117,7 +117,7 @@ fn health_lines(context: &Context) -> Vec<Line> {
 impl SheetContent for OverviewSheet {
     const ID: ScreenId = ScreenId::Overview;
 
-    fn show(&mut self, context: &Context) -> Vec<Effect> {
+    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
         let known = self.queue.is_some() && self.cartridges.is_some();
         if known { Vec::new() } else { self.reload(context) }
     }
@@ -125,19 +125,20 @@ impl SheetContent for OverviewSheet {
     fn reload(&mut self, context: &Context) -> Vec<Effect> {
         let queue =
             chosen_root(context).map(|root| Effect::Run(QUEUE, Box::new(LoadQueue { root })));
-        let cartridges = Effect::Run(CARTRIDGES, Box::new(FindCartridges));
-        queue.into_iter().chain([cartridges]).collect()
+        let cartridges = everything(context).map(|job| Effect::Run(CARTRIDGES, Box::new(job)));
+        queue.into_iter().chain(cartridges).collect()
     }
 
-    fn loaded(&mut self, data: Box<dyn Any + Send>) {
+    fn loaded(&mut self, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
         match data.downcast::<QueueView>() {
             Ok(queue) => self.queue = Some(*queue),
             Err(data) => {
                 if let Ok(found) = data.downcast::<Cartridges>() {
-                    self.cartridges = Some(found.0);
+                    self.cartridges = Some(found.found);
                 }
             }
         }
+        Vec::new()
     }
 
     fn lines(&self, context: &Context) -> Vec<Line> {
@@ -185,7 +186,7 @@ impl SheetContent for OverviewSheet {
             let what = format!("{states} states have pages of their own");
             lines.push(Line::pair("history", what).to(go(ScreenId::Time)));
         }
-        lines.extend(self.work_lines(context));
+        lines.extend(self.work_lines());
         lines.push(Line::head("space"));
         lines.extend(page_lines(context));
         lines

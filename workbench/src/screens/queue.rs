@@ -44,7 +44,7 @@ impl QueueSheet {
 impl SheetContent for QueueSheet {
     const ID: ScreenId = ScreenId::Queue;
 
-    fn show(&mut self, context: &Context) -> Vec<Effect> {
+    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
         if self.view.is_none() { self.load(context) } else { Vec::new() }
     }
 
@@ -52,14 +52,15 @@ impl SheetContent for QueueSheet {
         self.load(context)
     }
 
-    fn loaded(&mut self, data: Box<dyn Any + Send>) {
+    fn loaded(&mut self, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
         if let Ok(view) = data.downcast::<QueueView>() {
             self.view = Some(*view);
             self.error = None;
         }
+        Vec::new()
     }
 
-    fn failed(&mut self, why: &str) {
+    fn failed(&mut self, _: &'static str, why: &str) {
         self.error = Some(why.to_owned());
     }
 
@@ -115,7 +116,7 @@ impl SheetContent for QueueSheet {
             spans.push((Role::Dim, format!("{more}  ")));
             spans.push((Role::Text, payload.into_string()));
             let place = Place::new(ScreenId::Rows, At::Key(key.clone()));
-            lines.push(Line { spans, place: Some(place), head: false });
+            lines.push(Line::spans(spans).to(place));
         }
         lines
     }

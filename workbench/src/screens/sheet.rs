@@ -29,12 +29,14 @@ pub(super) struct Line {
     pub(super) place: Option<Place>,
     /// Whether a section starts with it.
     pub(super) head: bool,
+    /// Which of the things that the sheet lists it is about.
+    pub(super) item: Option<usize>,
 }
 
 impl Line {
     /// A heading.
     pub(super) fn head(text: impl Into<String>) -> Self {
-        Self { spans: vec![(Role::Title, text.into())], place: None, head: true }
+        Self { head: true, ..Self::role(Role::Title, text) }
     }
 
     /// Plain text.
@@ -44,18 +46,28 @@ impl Line {
 
     /// Text that means something.
     pub(super) fn role(role: Role, text: impl Into<String>) -> Self {
-        Self { spans: vec![(role, text.into())], ..Self::default() }
+        Self::spans(vec![(role, text.into())])
+    }
+
+    /// Pieces.
+    pub(super) fn spans(spans: Vec<(Role, String)>) -> Self {
+        Self { spans, ..Self::default() }
     }
 
     /// A name and a value, in columns.
     pub(super) fn pair(name: &str, value: impl Into<String>) -> Self {
-        let spans = vec![(Role::Dim, format!("  {name:<18}")), (Role::Text, value.into())];
-        Self { spans, ..Self::default() }
+        Self::spans(vec![(Role::Dim, format!("  {name:<18}")), (Role::Text, value.into())])
     }
 
     /// Leads to `place`.
     pub(super) fn to(mut self, place: Place) -> Self {
         self.place = Some(place);
+        self
+    }
+
+    /// Is about the thing `item` of the sheet's list.
+    pub(super) fn about(mut self, item: usize) -> Self {
+        self.item = Some(item);
         self
     }
 
@@ -71,10 +83,33 @@ pub(super) trait SheetContent: fmt::Debug + Default + Send {
     /// Which screen it is.
     const ID: ScreenId;
 
-    /// Comes to the front: what has to be loaded for it.
-    fn show(&mut self, context: &Context) -> Vec<Effect> {
-        let _ = context;
+    /// Its own actions that work now, with the cursor on a line about `item`.
+    fn works(&self, item: Option<usize>, context: &Context) -> Vec<Act> {
+        let _ = (item, context);
         Vec::new()
+    }
+
+    /// Does one of them.
+    fn act(&mut self, act: Act, item: Option<usize>, context: &Context) -> Vec<Effect> {
+        let _ = (act, item, context);
+        Vec::new()
+    }
+
+    /// The answer to a question it asked.
+    fn answer(&mut self, question: &'static str, text: &str, context: &Context) -> Vec<Effect> {
+        let _ = (question, text, context);
+        Vec::new()
+    }
+
+    /// Comes to the front, at a place or where it was: what has to be loaded for it.
+    fn show(&mut self, at: &At, context: &Context) -> Vec<Effect> {
+        let _ = (at, context);
+        Vec::new()
+    }
+
+    /// Where it is, to come back to.
+    fn place(&self) -> At {
+        At::Here
     }
 
     /// The file has changed: what has to be loaded again.
@@ -84,13 +119,19 @@ pub(super) trait SheetContent: fmt::Debug + Default + Send {
     }
 
     /// Something it asked for has come.
-    fn loaded(&mut self, data: Box<dyn Any + Send>) {
-        let _ = data;
+    fn loaded(&mut self, data: Box<dyn Any + Send>, context: &Context) -> Vec<Effect> {
+        let _ = (data, context);
+        Vec::new()
     }
 
-    /// Something it asked for cannot be had.
-    fn failed(&mut self, why: &str) {
-        let _ = why;
+    /// What it asked for under the name `slot` cannot be had.
+    fn failed(&mut self, slot: &'static str, why: &str) {
+        let _ = (slot, why);
+    }
+
+    /// The job of `slot` is being stopped.
+    fn stopping(&mut self, slot: &'static str) {
+        let _ = slot;
     }
 
     /// Whether something that a lesson asks for is so.
@@ -138,6 +179,10 @@ impl<C: SheetContent> SheetScreen<C> {
     fn place_at_cursor(&self, lines: &[Line]) -> Option<Place> {
         lines.get(self.cursor.at).and_then(|line| line.place.clone())
     }
+
+    fn item_at_cursor(&self, lines: &[Line]) -> Option<usize> {
+        lines.get(self.cursor.at).and_then(|line| line.item)
+    }
 }
 
 impl<C: SheetContent> Component for SheetScreen<C> {
@@ -147,9 +192,11 @@ impl<C: SheetContent> Component for SheetScreen<C> {
 
     fn works(&self, context: &Context) -> Vec<Act> {
         let mut works = Vec::new();
-        if self.place_at_cursor(&self.lines(context)).is_some() {
+        let lines = self.lines(context);
+        if self.place_at_cursor(&lines).is_some() {
             works.push(Act::Open);
         }
+        works.extend(self.content.works(self.item_at_cursor(&lines), context));
         works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         if self.columns.get().count() > 1 {
             works.extend([Act::Left, Act::Right]);
@@ -165,15 +212,27 @@ impl<C: SheetContent> Component for SheetScreen<C> {
                 let to = self.columns.get().beside(self.cursor.at, act == Act::Right, lines.len());
                 self.cursor.select(to, lines.len());
             }
+            act if self.cursor.go(act, lines.len()) => {}
             act => {
-                self.cursor.go(act, lines.len());
+                self.built.take();
+                return self.content.act(act, self.item_at_cursor(&lines), context);
             }
         }
         Vec::new()
     }
 
-    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
-        self.content.show(context)
+    fn show(&mut self, at: &At, context: &Context) -> Vec<Effect> {
+        self.built.take();
+        self.content.show(at, context)
+    }
+
+    fn place(&self) -> At {
+        self.content.place()
+    }
+
+    fn answer(&mut self, question: &'static str, text: &str, context: &Context) -> Vec<Effect> {
+        self.built.take();
+        self.content.answer(question, text, context)
     }
 
     fn reload(&mut self, context: &Context) -> Vec<Effect> {
@@ -184,15 +243,23 @@ impl<C: SheetContent> Component for SheetScreen<C> {
         self.content.achieved(what, context)
     }
 
-    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
-        self.content.loaded(data);
+    fn loaded(
+        &mut self,
+        _: &'static str,
+        data: Box<dyn Any + Send>,
+        context: &Context,
+    ) -> Vec<Effect> {
         self.built.take();
-        Vec::new()
+        self.content.loaded(data, context)
     }
 
-    fn failed(&mut self, _: &'static str, why: &str) {
-        self.content.failed(why);
+    fn failed(&mut self, slot: &'static str, why: &str) {
+        self.content.failed(slot, why);
         self.built.take();
+    }
+
+    fn stopping(&mut self, slot: &'static str) {
+        self.content.stopping(slot);
     }
 
     fn click(&mut self, x: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {

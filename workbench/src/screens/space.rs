@@ -4,7 +4,7 @@
 use super::sheet::{Line, SheetContent};
 use super::tree::chosen_root;
 use super::{Context, Effect, ScreenId};
-use crate::model::space::{MeasureSpace, Space, Usage};
+use crate::model::space::{Evidence, MeasureSpace, Space, Usage};
 use crate::place::{At, Place};
 use crate::text;
 use crate::theme::Role;
@@ -61,8 +61,12 @@ pub(super) fn page_lines(context: &Context) -> Vec<Line> {
 
 impl SpaceSheet {
     fn measure(&self, context: &Context) -> Vec<Effect> {
-        match chosen_root(context) {
-            Some(root) => vec![Effect::Run(MEASURE, Box::new(MeasureSpace { root }))],
+        let summary = &context.summary;
+        match chosen_root(context).zip(summary.newest_txn()) {
+            Some((root, newest)) => {
+                let job = MeasureSpace { root, uuid: summary.uuid, newest };
+                vec![Effect::Run(MEASURE, Box::new(job))]
+            }
             None => Vec::new(),
         }
     }
@@ -91,6 +95,20 @@ fn kind_lines(context: &Context) -> Vec<Line> {
     lines
 }
 
+fn evidence_line(evidence: &Evidence) -> Line {
+    match evidence {
+        Evidence::Cartridge { name, txn } => {
+            let line = format!("  from the cartridge {name}, for txn {txn}");
+            Line::role(Role::Good, line).to(Place::new(ScreenId::Cartridges, At::Here))
+        }
+        Evidence::Tree { txn, why } => {
+            let why = Printable::capped(why, 120);
+            let line = format!("  every row of txn {txn} was read: {}", why.as_str());
+            Line::role(Role::Dim, line).to(Place::new(ScreenId::Cartridges, At::Here))
+        }
+    }
+}
+
 fn usage_line(name: &str, usage: &Usage, total: u64) -> Line {
     let percent = text::percent(usage.bytes(), total);
     let value = format!(
@@ -106,7 +124,7 @@ fn usage_line(name: &str, usage: &Usage, total: u64) -> Line {
 impl SheetContent for SpaceSheet {
     const ID: ScreenId = ScreenId::Space;
 
-    fn show(&mut self, context: &Context) -> Vec<Effect> {
+    fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
         let mut out = if self.space.is_none() { self.measure(context) } else { Vec::new() };
         if context.survey.is_none() && context.summary.loaded {
             out.push(Effect::CheckAll);
@@ -118,14 +136,15 @@ impl SheetContent for SpaceSheet {
         self.measure(context)
     }
 
-    fn loaded(&mut self, data: Box<dyn Any + Send>) {
+    fn loaded(&mut self, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
         if let Ok(space) = data.downcast::<Space>() {
             self.space = Some(*space);
             self.error = None;
         }
+        Vec::new()
     }
 
-    fn failed(&mut self, why: &str) {
+    fn failed(&mut self, _: &'static str, why: &str) {
         self.error = Some(why.to_owned());
     }
 
@@ -153,6 +172,7 @@ impl SheetContent for SpaceSheet {
             lines.push(Line::role(Role::Dim, format!("  {why}")));
             return lines;
         };
+        lines.push(evidence_line(&space.evidence));
         let mut groups: Vec<(&Vec<u8>, &Usage)> = space.groups.iter().collect();
         groups.sort_by_key(|(prefix, usage)| (std::cmp::Reverse(usage.bytes()), *prefix));
         let total: u64 =
@@ -180,6 +200,12 @@ impl SheetContent for SpaceSheet {
             .flat_map(|space| &space.groups)
             .map(|(prefix, usage)| (Printable::new(prefix).into_string(), usage))
             .collect();
-        json!({ "screen": "space", "pages": states(context), "prefixes": groups })
+        json!({
+            "screen": "space",
+            "pages": states(context),
+            "evidence": self.space.as_ref().map(|space| &space.evidence),
+            "prefixes": groups,
+            "others": self.space.as_ref().map(|space| &space.others),
+        })
     }
 }

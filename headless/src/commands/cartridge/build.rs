@@ -123,6 +123,7 @@ impl Build {
             at: self.at.map(TxnId::new),
             previous: previous.as_ref(),
             route: self.route.map(Route::from),
+            ..BuildRequest::default()
         };
         let report = kind.build(&db, &self.out, request).wrap_err_with(|| self.cannot())?;
         self.print(out, &report)?;
