@@ -382,6 +382,7 @@ fn every_action_works_somewhere() {
         (ScreenId::Log, ""),
         (ScreenId::Time, ""),
         (ScreenId::Rows, ""),
+        (ScreenId::Cartridges, ""),
         (ScreenId::Lab, "[ ["),
         (ScreenId::Lab, "tab"),
         (ScreenId::Bench, ""),
