@@ -15,7 +15,8 @@
 //!
 //! Read-only by construction: files are opened for reading, without a lock, and nothing here writes to
 //! a database it inspects. What lies beside it is written in one place, when somebody said yes: a cartridge
-//! that is built again (`model::cartridges::rebuild`), by an engine that is opened read-only.
+//! that is built again (`model::cartridges::rebuild`), by an engine that is opened read-only and, while it
+//! reads, holds the shared lock by which any process's reader keeps its pages.
 
 pub mod action;
 pub mod app;
