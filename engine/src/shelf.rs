@@ -1,7 +1,7 @@
 //! The shelf: every type of cartridge this program has, told apart by the name in the header.
 //!
 //! Called by those who meet any cartridge: the command line, the workbench. Who knows the type uses
-//! [`crate::cartridge`] with it. A new type is a line in [`types!`].
+//! [`crate::cartridge`] with it. A new type is a line in `types!`.
 
 use crate::cartridge::prefix_counts::PrefixCounts;
 use crate::cartridge::{
