@@ -143,7 +143,8 @@ impl fmt::Debug for Desk<'_> {
     }
 }
 
-/// Runs a job to its end on this thread; a panic becomes a failure.
+/// Runs a job to its end on this thread; a panic becomes a failure, and so does being told to stop before
+/// it began.
 pub fn perform(
     job: Box<dyn Job>,
     path: &Path,
@@ -151,6 +152,9 @@ pub fn perform(
     send: &mut dyn FnMut(JobEvent),
 ) -> JobEvent {
     let name = job.name();
+    if stop.load(Ordering::Relaxed) {
+        return JobEvent::Failed(format!("{name}: stopped before it began"));
+    }
     let mut desk = Desk::new(path, stop, send);
     match catch_unwind(AssertUnwindSafe(|| job.run(&mut desk))) {
         Ok(Ok(data)) => JobEvent::Done(data),

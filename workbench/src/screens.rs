@@ -22,7 +22,7 @@ pub mod time;
 pub mod tree;
 
 use crate::action::Act;
-use crate::job::Job;
+use crate::job::{Data, Job};
 use crate::model::latency::Latencies;
 use crate::model::progress::Progress;
 use crate::model::scratch::Exercised;
@@ -34,7 +34,6 @@ use northstar_engine::PageId;
 use northstar_engine::inspect::find::Survey;
 use serde_json::Value;
 use sheet::SheetScreen;
-use std::any::Any;
 use std::sync::Arc;
 
 /// What every screen may look at besides its own state.
@@ -127,12 +126,7 @@ pub trait Component: Send {
     }
 
     /// A job of `slot` is done, or has a part of its result.
-    fn loaded(
-        &mut self,
-        slot: &'static str,
-        data: Box<dyn Any + Send>,
-        context: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, slot: &'static str, data: Data, context: &Context) -> Vec<Effect> {
         let _ = (slot, data, context);
         Vec::new()
     }

@@ -91,10 +91,13 @@ impl Pool {
         self.shared.work.notify_one();
     }
 
-    /// Tells a job to stop.
+    /// Tells a job to stop. One that waits says so when its turn comes: whoever asked for it hears of its
+    /// end in any case.
     pub fn stop(&self, generation: u64) {
-        let mut state = self.shared.lock();
-        state.waiting.retain(|task| task.generation != generation);
+        let state = self.shared.lock();
+        for waiting in state.waiting.iter().filter(|task| task.generation == generation) {
+            waiting.stop.store(true, Ordering::Relaxed);
+        }
         for running in state.running.iter().filter(|running| running.generation == generation) {
             running.stop.store(true, Ordering::Relaxed);
         }
@@ -140,5 +143,39 @@ fn work(shared: &Shared, sender: &mpsc::Sender<Msg>) {
         send(end);
         shared.lock().running.retain(|running| running.generation != generation);
         shared.done.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Data, Desk, JobEvent, Owner};
+
+    #[derive(Debug)]
+    struct Never;
+
+    impl Job for Never {
+        fn name(&self) -> String {
+            "never".to_owned()
+        }
+
+        fn run(self: Box<Self>, _: &mut Desk<'_>) -> Result<Data, String> {
+            panic!("it was told to stop");
+        }
+    }
+
+    #[test]
+    fn a_job_that_is_stopped_while_it_waits_tells_of_its_end() {
+        let (sender, news) = mpsc::channel();
+        let mut pool = Pool::default();
+        let key = JobKey { owner: Owner::App, slot: "never" };
+        pool.run(PathBuf::new(), key, 7, Box::new(Never));
+        pool.stop(7);
+        pool.start(&sender);
+        let Msg::Job { generation, event, .. } = news.recv().expect("news of the job") else {
+            panic!("something else");
+        };
+        let JobEvent::Failed(why) = event else { panic!("it ran") };
+        assert_eq!((generation, why.as_str()), (7, "never: stopped before it began"));
     }
 }

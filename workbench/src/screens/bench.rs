@@ -10,6 +10,7 @@ mod figures;
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::fuzzy;
+use crate::job::Data;
 use crate::model::bench::{
     Axis, Baseline, BenchEntry, Live, LoadBaseline, LoadEvents, MeasureObserver, ObserverCost,
     Outcome, PAIRS, Profile, Recording, RunBench, Told, catalog,
@@ -19,7 +20,6 @@ use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
 use northstar_bench::runner::Control;
 use serde_json::{Value, json};
-use std::any::Any;
 use std::path::PathBuf;
 
 const RUN: &str = "run";
@@ -218,12 +218,7 @@ impl Component for BenchScreen {
         Vec::new()
     }
 
-    fn loaded(
-        &mut self,
-        slot: &'static str,
-        data: Box<dyn Any + Send>,
-        _: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, slot: &'static str, data: Data, _: &Context) -> Vec<Effect> {
         match slot {
             BASELINE => {
                 self.baseline = data.downcast::<Baseline>().ok().map(|baseline| *baseline);

@@ -6,13 +6,13 @@ mod draw;
 use super::sheet::{Line, SheetContent};
 use super::{Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::model::cartridges::{CartridgeView, Cartridges, FindCartridges, Rebuild, Rebuilt};
 use crate::place::{At, Place};
 use crate::theme::Role;
 use northstar_engine::cartridge::Staleness;
 use northstar_engine::printable::{Printable, unescape};
 use serde_json::{Value, json};
-use std::any::Any;
 use std::path::PathBuf;
 
 const FIND: &str = "find";
@@ -143,7 +143,7 @@ impl SheetContent for CartridgesSheet {
         self.find(context)
     }
 
-    fn loaded(&mut self, data: Box<dyn Any + Send>, context: &Context) -> Vec<Effect> {
+    fn loaded(&mut self, data: Data, context: &Context) -> Vec<Effect> {
         let data = match data.downcast::<Cartridges>() {
             Ok(cartridges) => {
                 // An answer to an older question would stand under the wrong name.

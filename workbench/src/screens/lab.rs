@@ -7,6 +7,7 @@ mod draw;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::model::deed::{DEED_FORMS, Script};
 use crate::model::lab::case::LoadedCase;
 use crate::model::lab::{
@@ -18,7 +19,6 @@ use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
 use northstar_engine::sim::Fate;
 use serde_json::{Value, json};
-use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -267,12 +267,7 @@ impl Component for LabScreen {
         Vec::new()
     }
 
-    fn loaded(
-        &mut self,
-        slot: &'static str,
-        data: Box<dyn Any + Send>,
-        _: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, slot: &'static str, data: Data, _: &Context) -> Vec<Effect> {
         match slot {
             RUN => {
                 if let Ok(experiment) = data.downcast::<Arc<Experiment>>() {

@@ -6,6 +6,7 @@ mod chart;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::model::lessons::{LESSONS, Press, Step};
 use crate::model::progress::Reached;
 use crate::place::At;
@@ -14,7 +15,6 @@ use crate::theme::Role;
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
 use serde_json::{Value, json};
-use std::any::Any;
 use std::cell::Cell;
 
 /// Rows a lesson takes in the list.
@@ -150,7 +150,7 @@ impl Component for LessonsScreen {
         Vec::new()
     }
 
-    fn loaded(&mut self, _: &'static str, _: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+    fn loaded(&mut self, _: &'static str, _: Data, _: &Context) -> Vec<Effect> {
         Vec::new()
     }
 

@@ -11,6 +11,7 @@ mod places;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::model::located::Located;
 use crate::model::log::{
     ExplainGap, ExplainedGap, FindTouching, Keys, LoadLog, LoadRecord, LoadedRecord, LogEnd,
@@ -27,7 +28,6 @@ use northstar_engine::format::log_record::RecordType;
 use northstar_engine::inspect::log::{LogView, OpView, RecordDetail, RecordView, Tail};
 use northstar_engine::printable::{Printable, unescape};
 use serde_json::{Value, json};
-use std::any::Any;
 use std::sync::Arc;
 
 const LOG: &str = "log";
@@ -289,12 +289,7 @@ impl Component for LogScreen {
         vec![Effect::Run(LOG, Box::new(LoadLog { known }))]
     }
 
-    fn loaded(
-        &mut self,
-        slot: &'static str,
-        data: Box<dyn Any + Send>,
-        context: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, slot: &'static str, data: Data, context: &Context) -> Vec<Effect> {
         if slot == RECORD {
             if let Ok(loaded) = data.downcast::<LoadedRecord>() {
                 self.ops = Cursor::default();

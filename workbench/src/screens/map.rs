@@ -10,7 +10,7 @@ mod look;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::job::Job;
+use crate::job::{Data, Job};
 use crate::model::pagemap::{Brief, Mode, PageMap};
 use crate::model::pages::{LoadPage, LoadedPage, ScanDone, ScanPages, Scanned};
 use crate::place::{At, Place};
@@ -20,7 +20,6 @@ use grid::{Grid, Zoom};
 use northstar_engine::inspect::find::PageState;
 use northstar_engine::{PageId, TxnId};
 use serde_json::{Value, json};
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -208,12 +207,7 @@ impl Component for MapScreen {
         vec![Effect::Run(DETAIL, detail), Effect::Run(SCAN, Box::new(ScanPages))]
     }
 
-    fn loaded(
-        &mut self,
-        slot: &'static str,
-        data: Box<dyn Any + Send>,
-        context: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, slot: &'static str, data: Data, context: &Context) -> Vec<Effect> {
         if slot == DETAIL {
             self.detail = data.downcast::<LoadedPage>().ok().map(|page| *page);
             return Vec::new();

@@ -5,6 +5,7 @@
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::model::metas::{AskWhatIf, Replay, Torn, WhatIf};
 use crate::model::told::told;
 use crate::place::{At, Place};
@@ -15,7 +16,6 @@ use northstar_engine::PageId;
 use northstar_engine::format::meta::{SlotChoice, StepResult};
 use northstar_engine::inspect::{FieldView, MetaJudgement};
 use serde_json::{Value, json};
-use std::any::Any;
 
 const JUDGE: &str = "judge";
 /// From this width on rules and fields stand side by side.
@@ -180,7 +180,7 @@ impl Component for MetasScreen {
         self.ask()
     }
 
-    fn loaded(&mut self, _: &'static str, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+    fn loaded(&mut self, _: &'static str, data: Data, _: &Context) -> Vec<Effect> {
         if let Ok(answer) = data.downcast::<WhatIf>() {
             self.answer = Some(*answer);
             self.error = None;

@@ -6,6 +6,7 @@ use super::sheet::{Line, SheetContent};
 use super::space::{page_lines, states};
 use super::tree::{chosen_root, roots};
 use super::{Context, Effect, ScreenId};
+use crate::job::Data;
 use crate::model::cartridges::{CartridgeView, Cartridges};
 use crate::model::queue::{LoadQueue, QueueView};
 use crate::model::survey;
@@ -16,7 +17,6 @@ use crate::theme::Role;
 use northstar_engine::FileUuid;
 use northstar_engine::inspect::{Problem, Severity};
 use serde_json::{Value, json};
-use std::any::Any;
 
 const QUEUE: &str = "queue";
 const CARTRIDGES: &str = "cartridges";
@@ -129,7 +129,7 @@ impl SheetContent for OverviewSheet {
         queue.into_iter().chain(cartridges).collect()
     }
 
-    fn loaded(&mut self, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+    fn loaded(&mut self, data: Data, _: &Context) -> Vec<Effect> {
         match data.downcast::<QueueView>() {
             Ok(queue) => self.queue = Some(*queue),
             Err(data) => {

@@ -9,6 +9,7 @@ mod rows;
 use super::tree::roots;
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::model::pages::{FindOlder, LoadPage, LoadedPage, OlderVersion};
 use crate::model::told::told;
 use crate::place::{At, Place};
@@ -19,7 +20,6 @@ use northstar_engine::format::page::PageType;
 use northstar_engine::inspect::{FieldView, Gap, Link};
 use rows::{Row, Rows};
 use serde_json::{Value, json};
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
@@ -417,12 +417,7 @@ impl Component for PageScreen {
         out
     }
 
-    fn loaded(
-        &mut self,
-        slot: &'static str,
-        data: Box<dyn Any + Send>,
-        _: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, slot: &'static str, data: Data, _: &Context) -> Vec<Effect> {
         if slot == OLDER {
             let older = data.downcast::<OlderVersion>().ok().filter(|older| older.of == self.id);
             return older.map(|older| Self::ask_diff(&older)).into_iter().collect();

@@ -5,6 +5,7 @@
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::model::pagemap::state_text;
 use crate::model::rules;
 use crate::model::told::told;
@@ -16,7 +17,6 @@ use northstar_engine::error;
 use northstar_engine::inspect::{Problem, Severity};
 use northstar_engine::printable::Printable;
 use serde_json::{Value, json};
-use std::any::Any;
 use std::collections::BTreeMap;
 
 /// From this width on the selected finding is explained beside the list.
@@ -145,7 +145,7 @@ impl Component for ProblemsScreen {
         Vec::new()
     }
 
-    fn loaded(&mut self, _: &'static str, _: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+    fn loaded(&mut self, _: &'static str, _: Data, _: &Context) -> Vec<Effect> {
         Vec::new()
     }
 

@@ -5,6 +5,7 @@
 use super::sheet::{Line, SheetContent};
 use super::tree::chosen_root;
 use super::{Context, Effect, ScreenId};
+use crate::job::Data;
 use crate::model::queue::{LoadQueue, QueueView};
 use crate::place::{At, Place};
 use crate::text;
@@ -12,7 +13,6 @@ use crate::theme::Role;
 use northstar_engine::printable::Printable;
 use northstar_engine::queue::State;
 use serde_json::{Value, json};
-use std::any::Any;
 
 const QUEUE: &str = "queue";
 
@@ -52,7 +52,7 @@ impl SheetContent for QueueSheet {
         self.load(context)
     }
 
-    fn loaded(&mut self, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+    fn loaded(&mut self, data: Data, _: &Context) -> Vec<Effect> {
         if let Ok(view) = data.downcast::<QueueView>() {
             self.view = Some(*view);
             self.error = None;

@@ -10,6 +10,7 @@ mod format;
 use super::tree::{chosen_root, roots};
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::model::rows::{
     Item, ListStates, Listed, LoadRows, OpenState, Opened, Side, View, Window,
 };
@@ -22,7 +23,6 @@ use northstar_engine::TxnId;
 use northstar_engine::inspect::tree::RowItem;
 use northstar_engine::printable::{Printable, unescape};
 use serde_json::{Value, json};
-use std::any::Any;
 
 const ROWS: &str = "rows";
 const OPEN: &str = "open";
@@ -351,12 +351,7 @@ impl Component for RowsScreen {
         }
     }
 
-    fn loaded(
-        &mut self,
-        slot: &'static str,
-        data: Box<dyn Any + Send>,
-        _: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, slot: &'static str, data: Data, _: &Context) -> Vec<Effect> {
         match slot {
             OPEN => {
                 if let Ok(opened) = data.downcast::<Opened>() {

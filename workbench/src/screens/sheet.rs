@@ -8,6 +8,7 @@ mod columns;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::place::{At, Place};
 use crate::text;
 use crate::theme::Role;
@@ -15,7 +16,6 @@ use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
 use columns::Columns;
 use serde_json::Value;
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ pub(super) trait SheetContent: fmt::Debug + Default + Send {
     }
 
     /// Something it asked for has come.
-    fn loaded(&mut self, data: Box<dyn Any + Send>, context: &Context) -> Vec<Effect> {
+    fn loaded(&mut self, data: Data, context: &Context) -> Vec<Effect> {
         let _ = (data, context);
         Vec::new()
     }
@@ -243,12 +243,7 @@ impl<C: SheetContent> Component for SheetScreen<C> {
         self.content.achieved(what, context)
     }
 
-    fn loaded(
-        &mut self,
-        _: &'static str,
-        data: Box<dyn Any + Send>,
-        context: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, _: &'static str, data: Data, context: &Context) -> Vec<Effect> {
         self.built.take();
         self.content.loaded(data, context)
     }

@@ -4,6 +4,7 @@
 use super::sheet::{Line, SheetContent};
 use super::tree::chosen_root;
 use super::{Context, Effect, ScreenId};
+use crate::job::Data;
 use crate::model::space::{Evidence, MeasureSpace, Space, Usage};
 use crate::place::{At, Place};
 use crate::text;
@@ -14,7 +15,6 @@ use northstar_engine::inspect::find::PageState;
 use northstar_engine::limits::PAGE_BYTES;
 use northstar_engine::printable::Printable;
 use serde_json::{Value, json};
-use std::any::Any;
 use std::collections::BTreeMap;
 
 const MEASURE: &str = "measure";
@@ -136,7 +136,7 @@ impl SheetContent for SpaceSheet {
         self.measure(context)
     }
 
-    fn loaded(&mut self, data: Box<dyn Any + Send>, _: &Context) -> Vec<Effect> {
+    fn loaded(&mut self, data: Data, _: &Context) -> Vec<Effect> {
         if let Ok(space) = data.downcast::<Space>() {
             self.space = Some(*space);
             self.error = None;

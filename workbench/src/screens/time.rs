@@ -20,7 +20,6 @@ use northstar_engine::TxnId;
 use northstar_engine::inspect::log::{LogView, RecordView};
 use northstar_engine::printable::Printable;
 use serde_json::{Value, json};
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -279,12 +278,7 @@ impl Component for TimeScreen {
         self.select()
     }
 
-    fn loaded(
-        &mut self,
-        slot: &'static str,
-        data: Box<dyn Any + Send>,
-        context: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, slot: &'static str, data: Data, context: &Context) -> Vec<Effect> {
         match slot {
             COMPARE => {
                 if let Ok(comparison) = data.downcast::<Comparison>() {

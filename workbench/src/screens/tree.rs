@@ -7,6 +7,7 @@ mod steps;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
+use crate::job::Data;
 use crate::model::tree::{
     FindVersions, LoadNode, LoadValue, LoadedNode, LoadedValue, LookUp, Lookup, Node, Versions,
 };
@@ -17,7 +18,6 @@ use northstar_engine::Pointer;
 use northstar_engine::inspect::tree::{Entry, NodeView, Outcome, Root};
 use northstar_engine::printable::{Printable, unescape};
 use serde_json::{Value, json};
-use std::any::Any;
 use std::cell::Cell;
 
 const NODE: &str = "node";
@@ -352,12 +352,7 @@ impl Component for TreeScreen {
         }
     }
 
-    fn loaded(
-        &mut self,
-        slot: &'static str,
-        data: Box<dyn Any + Send>,
-        _: &Context,
-    ) -> Vec<Effect> {
+    fn loaded(&mut self, slot: &'static str, data: Data, _: &Context) -> Vec<Effect> {
         if slot == VERSIONS {
             let Ok(found) = data.downcast::<Versions>() else { return Vec::new() };
             // Whichever state is chosen, the key is looked up there.
