@@ -10,7 +10,7 @@ use super::position::Position;
 use crate::disk::{File, OpenMode, Storage};
 use crate::error::{Corrupt, Error, Place, Result};
 use crate::format::log_record::{
-    RecordHeader, RecordPlace, RecordTrailer, judge_header, judge_record,
+    RecordHeader, RecordPlace, RecordTrailer, RecordType, judge_header, judge_record,
 };
 use crate::format::segment::{SegmentHeader, judge_segment};
 use crate::ids::{FileUuid, Lsn, TxnId};
@@ -197,8 +197,13 @@ impl Chain {
             }
             file.read_at(&mut bytes, first)?;
             // A segment that does not start with a sound record is for the scan to judge.
-            let header = judge_header(&bytes, segment.place(start));
-            if header.is_ok_and(|header| header.txn_id < txn_id) {
+            let Ok(header) = judge_header(&bytes, segment.place(start)) else { continue };
+            let of_txn = match header.kind() {
+                Some(RecordType::Commit | RecordType::Continuation) => header.txn_id,
+                // It names the last commit, and may stand inside the chain of the next one.
+                _ => header.txn_id.next(),
+            };
+            if of_txn < txn_id {
                 return Ok(start);
             }
         }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::disk::entropy::SeededEntropy;
-use crate::ids::TxnId;
+use crate::ids::{Pointer, TxnId};
+use crate::log::builder::{CommitInfo, RecordBuilder};
 use crate::log::recover::Action;
 use crate::log::testing::*;
 use crate::log::{LogConfig, LogWriter};
@@ -94,6 +95,39 @@ fn reading_starts_near_a_transaction_and_meets_all_of_it() {
         starts.len() + 1 >= chain.segments().len(),
         "nearly each segment is a start: {starts:?}"
     );
+}
+
+/// The proof of an idle writer came first in a segment while a long transaction was open: reading began there, behind
+/// that transaction's start, and took it for one that is gone.
+#[test]
+fn a_proof_inside_a_chain_hides_nothing_of_it() {
+    let config = LogConfig { payload_bytes_max: 256, ..SMALL };
+    let mut seen = 0;
+    for bytes in (3400..3900).step_by(8) {
+        let storage = memory();
+        let mut db = LogDb::create(&storage, config).expect("created");
+        db.commit().expect("committed");
+        let mut long = RecordBuilder::new(TxnId::new(2));
+        for value in [vec![1; bytes], vec![2; 200]] {
+            long.put(&db.log, b"key", &value).expect("put");
+        }
+        db.log.sync_all().expect("synced");
+        let before = db.log.counters().rotations;
+        assert!(db.log.prove_idle(TxnId::new(1)).expect("proven"));
+        seen += db.log.counters().rotations - before;
+        let key_count = db.state.rows().len() as u64 + 1;
+        let info = CommitInfo { root: Pointer::NULL, depth: 0, key_count, flags: 0 };
+        long.reserve(&db.log).expect("room");
+        let end = long.commit(&db.log, info).expect("appended").end_lsn;
+        db.log.wait_durable(end).expect("durable");
+        let chain = discover(&storage).expect("a chain");
+        let start = chain.start_for(TxnId::new(2)).expect("found");
+        let scanner = crate::log::Scanner::new(chain, start).expect("a scan");
+        let mut transactions = crate::log::Transactions::new(scanner, None);
+        let found = std::iter::from_fn(|| transactions.next().expect("sound"));
+        assert_eq!(found.last().map(|found| found.txn_id), Some(TxnId::new(2)), "{bytes} bytes");
+    }
+    assert!(seen > 0, "the proof started a segment now and then");
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl Port {
         Ok(())
     }
 
-    fn current(&self) -> (Arc<dyn File>, Lsn) {
+    pub(super) fn current(&self) -> (Arc<dyn File>, Lsn) {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

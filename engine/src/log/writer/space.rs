@@ -26,6 +26,7 @@ use crate::ids::{FileUuid, Lsn};
 use crate::limits::SEGMENT_HEADER_BYTES;
 use crate::sabotage::{self, Switch};
 use crate::sync::MutexGuard;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
@@ -207,9 +208,31 @@ impl LogWriter {
         Ok(())
     }
 
+    /// The log's names are ours as long as the active segment has its own: who moves or replaces the files of an
+    /// open database puts others there, which may be another process's log. They are left alone.
+    fn check_names(&self) -> Result<()> {
+        let path = self.paths.active();
+        let ours = match self.storage.open(&path, OpenMode::Read) {
+            Ok(there) => there.identity()? == self.port.current().0.identity()?,
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        if ours {
+            return Ok(());
+        }
+        self.poison();
+        let why = io::Error::other("it was moved or replaced while the database was open");
+        Err(Error::io("go on in", path, why))
+    }
+
     /// Starts the next segment at the appender's position (rule 14).
     fn rotate(&self, space: &mut Space, appender: &Appender, bytes: u64) -> Result<()> {
-        let PreparedSegment { file, file_bytes, capacity } = self.take_next(space, bytes)?;
+        // Held until the file has its own name: who comes late to make or to recycle one must not take it
+        // for a leftover.
+        let mut next = self.next();
+        self.check_names()?;
+        let PreparedSegment { file, file_bytes, capacity } =
+            self.take_next(&mut next, space, bytes)?;
         let old = space.active.header;
         let counters = &self.port.counters;
         let header = header_of(
@@ -268,9 +291,14 @@ impl LogWriter {
     }
 
     /// The prepared next segment with room for `bytes`, made now if there is none.
-    fn take_next(&self, space: &Space, bytes: u64) -> Result<PreparedSegment> {
+    fn take_next(
+        &self,
+        next: &mut Option<PreparedSegment>,
+        space: &Space,
+        bytes: u64,
+    ) -> Result<PreparedSegment> {
         let least = HEADER_BYTES.saturating_add(bytes);
-        let mut next = match self.next().take() {
+        let mut next = match next.take() {
             Some(next) => next,
             None => {
                 // A record that is larger than a segment leaves some room behind it.
@@ -368,10 +396,16 @@ impl LogWriter {
         if full.saturating_sub(end) > soon {
             return Ok(false);
         }
+        self.make_next(capacity)
+    }
+
+    /// Makes the segment after the active one, unless there is one; whether it did.
+    fn make_next(&self, capacity: u64) -> Result<bool> {
         let mut next = self.next();
         if next.is_some() {
             return Ok(false);
         }
+        self.check_names()?;
         let first = capacity.min(self.config.prepare_bytes) + HEADER_BYTES;
         *next = Some(self.create_next(capacity, first)?);
         Ok(true)
@@ -385,6 +419,7 @@ impl LogWriter {
     pub fn trim(&self, keep_from: Lsn) -> Result<u64> {
         self.check_sound()?;
         let mut space = self.space();
+        self.check_names()?;
         let keep_from = self.pins.lowest().map_or(keep_from, |pinned| pinned.min(keep_from));
         let unneeded = |segment: &Segment| segment.end.is_some_and(|end| end <= keep_from);
         let count = space.older.iter().take_while(|segment| unneeded(segment)).count();
@@ -456,6 +491,7 @@ impl LogWriter {
         let appender = self.appender();
         let mut space = self.space();
         if self.next().take().is_some() {
+            self.check_names()?;
             self.storage.unlink(&self.paths.next())?;
         }
         let used = HEADER_BYTES + (appender.at.get() - space.active.header.start_lsn.get());
@@ -469,3 +505,6 @@ impl LogWriter {
         Ok(())
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
