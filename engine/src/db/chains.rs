@@ -186,7 +186,7 @@ fn write_bitmap(
     mark_used(free_space, pages);
     let mut pointers: Vec<Pointer> = Vec::new();
     while (pointers.len() as u64) < free_space.page_count.div_ceil(BITMAP_BITS) {
-        let pointer = edit.alloc(PageType::Bitmap, 0)?;
+        let pointer = edit.alloc_id()?;
         pointers.push(pointer);
         pages.push(Run { page: pointer.page, count: 1 });
         mark_used(free_space, &[Run { page: pointer.page, count: 1 }]);
@@ -198,7 +198,8 @@ fn write_bitmap(
         let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         bytes.truncate(count.div_ceil(8) as usize);
         let next = pointers.get(index + 1).copied().unwrap_or(Pointer::NULL);
-        fill(edit, pointers[index], ChainHeader { next, count, first }, &bytes);
+        let header = ChainHeader { next, count, first };
+        fill(edit, pointers[index], PageType::Bitmap, header, &bytes)?;
     }
     Ok(pointers.first().copied().unwrap_or(Pointer::NULL))
 }
@@ -252,26 +253,29 @@ fn write_chain(
 ) -> Result<Pointer> {
     let mut pointers = Vec::with_capacity(entries.len());
     for _ in entries {
-        let pointer = edit.alloc(page_type, 0)?;
+        let pointer = edit.alloc_id()?;
         pages.push(Run { page: pointer.page, count: 1 });
         pointers.push(pointer);
     }
     let mut first = 0;
     for (index, (bytes, &count)) in entries.iter().zip(counts).enumerate() {
         let next = pointers.get(index + 1).copied().unwrap_or(Pointer::NULL);
-        fill(edit, pointers[index], ChainHeader { next, count, first }, bytes);
+        fill(edit, pointers[index], page_type, ChainHeader { next, count, first }, bytes)?;
         first += u64::from(count);
     }
     Ok(pointers.first().copied().unwrap_or(Pointer::NULL))
 }
 
-/// Writes a chain page's content into a page that was just allocated.
-fn fill(edit: &mut Edit, pointer: Pointer, header: ChainHeader, entries: &[u8]) {
-    let page = edit.page_mut(pointer).unwrap_or_else(|| unreachable!("allocated a moment ago"));
-    let start = PageHeader::BYTES;
-    let middle = start + ChainHeader::BYTES;
-    page[start..middle].copy_from_slice(&header.to_bytes());
-    page[middle..middle + entries.len()].copy_from_slice(entries);
+/// Makes a chain page. There may be more of them than the cache has frames: they are written out as they come.
+fn fill(
+    edit: &mut Edit,
+    pointer: Pointer,
+    page_type: PageType,
+    header: ChainHeader,
+    entries: &[u8],
+) -> Result<()> {
+    edit.make_room()?;
+    edit.fill_page(pointer, page_type, &[&header.to_bytes(), entries])
 }
 
 /// Whether an error means that a chain's bytes are wrong, rather than that it could not be read.

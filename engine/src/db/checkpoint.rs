@@ -108,15 +108,15 @@ impl Checkpoint<'_> {
     /// Does the next step; whether it was the last.
     ///
     /// # Errors
-    /// `OutOfSpace` while nothing has changed: begin again when there is space. Any other error
-    /// poisons the handle.
+    /// `OutOfSpace`, and `Busy` when values that readers hold fill the cache, while nothing has changed: begin
+    /// again when there is space. Any other error poisons the handle.
     pub(crate) fn step(&mut self) -> Result<bool> {
         if self.shared.core.is_poisoned() {
             return Err(Error::Poisoned);
         }
         let result = self.advance();
         if let Err(error) = &result {
-            let retryable = matches!(error, Error::OutOfSpace)
+            let retryable = matches!(error, Error::OutOfSpace | Error::Busy)
                 && matches!(self.phase, Phase::Begin | Phase::Reserve | Phase::Pages(_));
             if !retryable && !matches!(self.phase, Phase::Done) {
                 self.shared.core.poison();
@@ -381,6 +381,7 @@ impl Checkpoint<'_> {
         self.metas.held = still;
         let unknown = space::unknown_readers(self.shared, &self.metas)?;
         let mut pipeline = core.pipeline();
+        pipeline.reuse_forbidden = unknown;
         for slot in free {
             pipeline.let_go(Keeper::Meta(slot.meta.sequence));
             for run in slot.pages {
@@ -389,14 +390,11 @@ impl Checkpoint<'_> {
             }
         }
         if !unknown && let Some(withheld) = self.metas.withheld.take() {
-            pipeline.reuse_forbidden = false;
             for page in 2..withheld.page_count {
                 if !withheld.is_used(PageId::new(page)) {
                     core.pager.release(Run { page: PageId::new(page), count: 1 });
                 }
             }
-        } else if unknown {
-            pipeline.reuse_forbidden = true;
         }
         Ok(())
     }

@@ -98,6 +98,8 @@ fn find_out(shared: &Shared, metas: &mut crate::db::metas::Metas) -> Result<()> 
     free_space.grow(page_count);
     mark_used(&mut free_space, &other_pages);
 
+    // Asked before anything is taken over: after an error all of this is done again.
+    let unknown = unknown_readers(shared, metas)?;
     let mut pipeline = shared.core.pipeline();
     if let Some(current) = &mut metas.slots[(sequence & 1) as usize] {
         current.pages = own_pages;
@@ -110,7 +112,7 @@ fn find_out(shared: &Shared, metas: &mut crate::db::metas::Metas) -> Result<()> 
         metas.slots[number] = Some(slot);
     }
     pipeline.adopt_retired(retired);
-    if unknown_readers(shared, metas)? {
+    if unknown {
         // Rule 22: some reader's roots are not known, so the file only grows. Without a free space
         // of its own the pager takes every page for used.
         pipeline.reuse_forbidden = true;

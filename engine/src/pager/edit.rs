@@ -111,6 +111,35 @@ impl Edit {
         Ok(pointer)
     }
 
+    /// An id for a page that [`Self::fill_page`] makes later: until then it takes no memory.
+    ///
+    /// # Errors
+    /// `OutOfSpace` at the greatest size of a file.
+    pub(crate) fn alloc_id(&mut self) -> Result<Pointer> {
+        self.new_single()
+    }
+
+    /// Makes the page of `pointer`, which [`Self::alloc_id`] gave, of all of `parts` behind its header and of zeros.
+    ///
+    /// # Errors
+    /// `Busy` when values of other transactions hold every frame.
+    pub(crate) fn fill_page(
+        &mut self,
+        pointer: Pointer,
+        page_type: PageType,
+        parts: &[&[u8]],
+    ) -> Result<()> {
+        self.new_frame(pointer, page_type, 0, |page| {
+            let mut rest = &mut page[PageHeader::BYTES..];
+            for part in parts {
+                let (place, behind) = rest.split_at_mut(part.len());
+                place.copy_from_slice(part);
+                rest = behind;
+            }
+            rest.fill(0);
+        })
+    }
+
     fn new_single(&mut self) -> Result<Pointer> {
         let page = match self.spare.pop() {
             Some(page) => page,
@@ -267,7 +296,7 @@ impl Edit {
             pager.count_spills(spilled);
             return Ok(false);
         }
-        let mut pages = pager.pool.pages_in(State::Private, self.birth, Some(&self.owner));
+        let mut pages = pager.pool.pages_in(&[State::Private], self.birth, Some(&self.owner));
         pages.sort_unstable();
         for batch in pages.chunks(write_back::BATCH_PAGES) {
             let bytes = batch

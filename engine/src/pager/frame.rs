@@ -212,10 +212,10 @@ impl Pool {
         Some(Writing { pin, page, written: false })
     }
 
-    /// Pages in `state` that were born in `up_to` or before, in no order.
+    /// Pages in one of `states` that were born in `up_to` or before, in no order.
     pub(super) fn pages_in(
         &self,
-        state: State,
+        states: &[State],
         up_to: TxnId,
         owner: Option<&Owner>,
     ) -> Vec<PageId> {
@@ -226,7 +226,7 @@ impl Pool {
             let word = self.table.load(page);
             let owned =
                 owner.is_none_or(|owner| meta.owner.load(Ordering::Relaxed) == owner.number);
-            if word.state() == Some(state)
+            if word.state().is_some_and(|state| states.contains(&state))
                 && word.frame() as usize == frame
                 && meta.birth.load(Ordering::Relaxed) <= up_to.get()
                 && owned

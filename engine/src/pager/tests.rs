@@ -1,4 +1,4 @@
-//! The file's length, which several threads change.
+//! What several threads do to one file: its length, and its pages on their way.
 
 use super::*;
 use crate::disk::entropy::SeededEntropy;
@@ -11,10 +11,11 @@ use std::time::Duration;
 
 type Act = Box<dyn FnOnce() + Send>;
 
-/// A file in which something happens behind a look at its length.
+/// A file in which something happens behind a look at its length, or in a write, which fails then.
 struct Meddled {
     file: Arc<dyn File>,
     behind_len: Mutex<Option<Act>>,
+    in_write: Mutex<Option<Act>>,
 }
 
 impl std::fmt::Debug for Meddled {
@@ -37,7 +38,10 @@ impl File for Meddled {
         self.file.read_at(buffer, offset)
     }
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        self.file.write_at(bytes, offset)
+        let act = self.in_write.lock().unwrap().take();
+        let Some(act) = act else { return self.file.write_at(bytes, offset) };
+        act();
+        Err(Error::OutOfSpace)
     }
     fn set_len(&self, bytes: u64) -> Result<()> {
         self.file.set_len(bytes)
@@ -62,14 +66,13 @@ impl File for Meddled {
     }
 }
 
-/// A checkpoint that made the file longer while a large transaction spilled behind that cut the
-/// spilled pages off again: the transaction's tree was committed with holes.
-#[test]
-fn a_checkpoint_reserves_pages_while_a_large_transaction_spills() {
+/// A pager with nothing in it, and its file.
+fn meddled() -> (Arc<Pager>, Arc<Meddled>) {
     let storage = MemoryStorage::new();
     let file = storage.open(Path::new("t.ns"), OpenMode::CreateNew).unwrap();
     file.set_len(2 * PAGE_BYTES as u64).unwrap();
-    let meddled = Arc::new(Meddled { file, behind_len: Mutex::default() });
+    let (behind_len, in_write) = Default::default();
+    let meddled = Arc::new(Meddled { file, behind_len, in_write });
     let pager = Pager::new(Config {
         file: Arc::clone(&meddled) as Arc<dyn File>,
         uuid: FileUuid([3; 16]),
@@ -79,6 +82,37 @@ fn a_checkpoint_reserves_pages_while_a_large_transaction_spills() {
         cells_max: None,
     });
     pager.install_free_space(FreeSpace::empty(2));
+    (pager, meddled)
+}
+
+/// A checkpoint that listed the unwritten pages while a large transaction was writing some of them left those
+/// out; when that write failed, its meta named pages that were never written.
+#[test]
+fn pages_on_their_way_are_listed_for_a_checkpoint_too() {
+    let (pager, meddled) = meddled();
+    let mut edit = pager.edit(TxnId::new(1));
+    for _ in 0..10 {
+        edit.alloc(PageType::Overflow, 0).unwrap();
+    }
+    edit.finish();
+    let (tell, told) = mpsc::channel();
+    let beside = Arc::clone(&pager);
+    *meddled.in_write.lock().unwrap() = Some(Box::new(move || {
+        tell.send(beside.begin_write_back(TxnId::new(1))).unwrap();
+    }));
+    let mut spill = pager.begin_write_back(TxnId::new(u64::MAX));
+    assert!(pager.write_back_step(&mut spill, write_back::BATCH_PAGES).is_err(), "a full disk");
+    let mut checkpoint = told.recv().unwrap();
+    assert_eq!(checkpoint.remaining(), 10);
+    assert!(pager.write_back_step(&mut checkpoint, write_back::BATCH_PAGES).unwrap().done);
+    assert_eq!(pager.dirty_bytes(), 0, "all of them are on the disk");
+}
+
+/// A checkpoint that made the file longer while a large transaction spilled behind that cut the
+/// spilled pages off again: the transaction's tree was committed with holes.
+#[test]
+fn a_checkpoint_reserves_pages_while_a_large_transaction_spills() {
+    let (pager, meddled) = meddled();
     let mut edit = pager.edit(TxnId::new(1));
     while pager.pool.unclean() < pager.unclean_max {
         edit.alloc(PageType::Overflow, 0).unwrap();

@@ -66,9 +66,10 @@ impl OnTheWay {
 }
 
 impl Pager {
-    /// Starts writing all dirty pages born in `up_to` or before, in page order.
+    /// Starts writing all dirty pages born in `up_to` or before, in page order. Those that somebody else is
+    /// writing are looked at too: when that fails, they are dirty again.
     pub fn begin_write_back(&self, up_to: TxnId) -> WriteBack {
-        let mut pages = self.pool.pages_in(State::Dirty, up_to, None);
+        let mut pages = self.pool.pages_in(&[State::Dirty, State::Writing], up_to, None);
         pages.sort_unstable_by(|left, right| right.cmp(left));
         WriteBack { pages }
     }

@@ -83,7 +83,7 @@ fn a_dirty_page_stays_until_it_is_written() {
     assert!(pool.enter().page(page(2)).is_some(), "it is readable meanwhile");
     writing.finish();
     assert_eq!(pool.unclean(), 0);
-    assert!(pool.pages_in(State::Dirty, BIRTH, None).is_empty());
+    assert!(pool.pages_in(&[State::Dirty], BIRTH, None).is_empty());
     for id in 3..9 {
         drop(load(&pool, id, 1).unwrap());
     }
