@@ -3,14 +3,15 @@
 //! their use.
 //!
 //! Started by `db::open` unless `Options::background(false)`; ended by closing. It polls while there
-//! is something to do and sleeps otherwise: a commit wakes it, at the cost of one atomic load.
+//! is something to do and sleeps otherwise, without end or until the next checkpoint may be due: a commit
+//! wakes it, at the cost of one atomic load.
 
 use crate::db::shared::Shared;
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, TxnId};
 use std::{
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -42,7 +43,7 @@ pub(crate) struct Background {
 struct Signal {
     state: Mutex<State>,
     changed: Condvar,
-    /// Whether the thread sleeps without a time limit, so that a commit has to wake it.
+    /// Whether the thread sleeps longer than it polls, so that a commit has to wake it.
     parked: AtomicBool,
 }
 
@@ -66,7 +67,7 @@ impl Background {
                 while signal.sleep(pause) {
                     let Some(shared) = shared.upgrade() else { break };
                     pause = worker.look(&shared);
-                    if pause.is_none() {
+                    if pause != Some(POLL) {
                         // A commit that comes after this wakes the thread; one that came before is
                         // seen here.
                         signal.parked.store(true, Ordering::SeqCst);
@@ -105,14 +106,21 @@ impl Signal {
     fn sleep(&self, pause: Option<Duration>) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = |state: &mut State| !state.stop && !state.woken;
-        let mut state = match pause {
-            Some(pause) => {
+        let slept = match pause {
+            Some(pause) if pause <= POLL => {
                 self.parked.store(false, Ordering::SeqCst);
-                let slept = self.changed.wait_timeout_while(state, pause, |state| !state.stop);
-                slept.unwrap_or_else(PoisonError::into_inner).0
+                self.changed.wait_timeout_while(state, pause, |state| !state.stop)
             }
-            None => self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
+            Some(pause) => self.changed.wait_timeout_while(state, pause, idle),
+            None => {
+                let woken = self.changed.wait_while(state, idle);
+                return self.awake(woken.unwrap_or_else(PoisonError::into_inner));
+            }
         };
+        self.awake(slept.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    fn awake(&self, mut state: MutexGuard<'_, State>) -> bool {
         self.parked.store(false, Ordering::SeqCst);
         state.woken = false;
         !state.stop
@@ -141,7 +149,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Looks once; how long to sleep, `None` for until woken.
+    /// Looks once; how long to sleep, `None` for until woken. Whoever commits ends a sleep longer than `POLL`.
     fn look(&mut self, shared: &Shared) -> Option<Duration> {
         let core = &shared.core;
         if core.check_writable().is_err() {

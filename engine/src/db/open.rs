@@ -312,6 +312,11 @@ fn try_to_read(
 
 /// Whether no other process has the file open for writing, at this moment.
 fn writer_is_absent(file: &dyn File) -> Result<bool> {
+    if file.foreign_readers()?.is_none() {
+        // One lock for the whole file: a reader's keeps writers away, and giving back the writer's would give
+        // it back, too.
+        return file.try_lock(LockRange::ReaderOf { sequence: 0 }, false);
+    }
     let absent = file.try_lock(LockRange::Writer, false)?;
     if absent {
         file.unlock(LockRange::Writer)?;

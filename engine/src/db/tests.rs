@@ -1,7 +1,14 @@
 //! What only the inside can play: a forked child, a checkpoint that comes too late, a busy meta.
 
+mod one_lock;
+
 use super::*;
+use crate::db::chains::Chains;
 use crate::disk::{ManualClock, MemoryStorage, SeededEntropy};
+use crate::format::meta::Meta;
+use crate::ids::{PageId, Pointer};
+use crate::pager::{Config, Pager};
+use crate::txn::snapshot::Snapshot;
 use std::time::Instant;
 
 fn open(storage: &MemoryStorage) -> Result<Db> {
@@ -75,4 +82,70 @@ fn eventual_commits_are_synced_while_somebody_holds_the_metas() {
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(metas);
+}
+
+/// Between the proof of an idle writer's last commit and its checkpoint the background thread slept for a
+/// quarter of a minute, whatever was committed: it was neither synced nor proven, so that a power cut took it
+/// and readers of other processes did not see it.
+#[test]
+fn commits_after_an_idle_while_are_synced_and_proven_in_time() {
+    let db = Options::new().cache_bytes(0).open_in_memory().unwrap();
+    let records = || db.stats().commits + proofs(&db);
+    for round in 1..=2 {
+        let mut w = db.begin_write().unwrap();
+        w.put(b"a", [round]).unwrap();
+        w.commit_with(Durability::Eventual).unwrap();
+        let start = Instant::now();
+        while db.stats().durable_txn < round.into() || records() < u64::from(2 * round) {
+            assert!(start.elapsed() < Duration::from_secs(6), "commit {round} waits for nobody");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // The thread looks once more, and goes to sleep.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Records in the log that are no commits.
+fn proofs(db: &Db) -> u64 {
+    let records = db.handle.log().unwrap().counters().records;
+    records - db.stats().commits
+}
+
+/// A checkpoint whose rows of history need more pages than the cache has frames found none, and poisoned the handle.
+#[test]
+fn a_checkpoint_stores_more_history_than_the_cache_holds() {
+    let db = open(&MemoryStorage::new()).unwrap();
+    db.begin_write().unwrap().abort();
+    let root = |page| Pointer { page: PageId::new(page), birth: TxnId::new(1), nonce: 7 };
+    let state = |txn_id| Snapshot {
+        txn_id: TxnId::new(txn_id),
+        root: root(2 + txn_id % 7),
+        depth: 1,
+        key_count: 1,
+        ..Snapshot::default()
+    };
+    let history: Vec<Snapshot> = (1..=100_000).map(state).collect();
+    let pager = &db.handle.pager;
+    let newest = TxnId::new(200_000);
+    let mut free_space = pager.free_space(TxnId::GENESIS);
+    let mut edit = pager.edit(newest);
+    let rows =
+        Chains { free_space: &mut free_space, history: &history, retired: &[], with_bitmap: true };
+    let written = chains::write(&mut edit, rows).expect("written out as they come");
+    edit.finish();
+    let mut write_back = pager.begin_write_back(newest);
+    while !pager.write_back_step(&mut write_back, 256).unwrap().done {}
+    let stored = db.shared.metas().current().meta;
+    let page_count = free_space.page_count;
+    let meta = Meta { txn_id: newest, history: written.history, page_count, ..stored };
+    let fresh = Pager::new(Config {
+        file: Arc::clone(&db.shared.file),
+        uuid: db.uuid(),
+        cache_bytes: 0,
+        page_count,
+        entropy: Arc::new(SeededEntropy::new(2)),
+        cells_max: None,
+    });
+    let (read, pages) = chains::read_history(&fresh, &meta).unwrap();
+    assert_eq!((read == history, pages.len()), (true, 100_000_usize.div_ceil(291)));
 }
