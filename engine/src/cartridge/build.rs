@@ -128,10 +128,13 @@ pub fn build_bytes<T: CartridgeType>(
         let why = format!("options of {} bytes, at most {limit} fit", options.len());
         return Err(Error::InvalidArgument(why));
     }
-    let target = match request.at {
-        Some(txn_id) => txn_id,
-        None => db.newest(),
-    };
+    let latest = db.newest();
+    let target = request.at.unwrap_or(latest);
+    if target > latest {
+        // The stream would end before it, and what there is would go by its name.
+        let oldest = db.history()?.first().map_or(latest, |entry| entry.txn_id);
+        return Err(Error::SnapshotNotFound { requested: target, oldest, latest });
+    }
     let source = source_of(db, target)?;
     let inputs = gather(db, kind, target, request)?;
     let mut hasher = ContentHasher::default();

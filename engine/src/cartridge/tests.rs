@@ -149,6 +149,23 @@ fn a_build_that_is_told_to_stop_writes_nothing() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
+/// The stream ends at the newest commit without a word: what there was went by the name of a state to come, and was
+/// taken for fresh once that had come.
+#[test]
+fn a_state_that_is_yet_to_come_is_not_built() {
+    let (db, _) = lived_in();
+    let kind = PrefixCounts::default();
+    let (bytes, _) = build_bytes(&db, &kind, BuildRequest::default()).unwrap();
+    let previous = Cartridge::from_bytes(bytes).unwrap();
+    let at = Some(db.newest().next());
+    let routes = [Route::Stream, Route::Snapshot, Route::Incremental].map(Some);
+    for route in routes.into_iter().chain([None]) {
+        let request = BuildRequest { at, route, previous: Some(&previous), progress: None };
+        let built = build_bytes(&db, &kind, request).map(|(_, report)| report);
+        assert!(matches!(built, Err(Error::SnapshotNotFound { .. })), "{route:?}: {built:?}");
+    }
+}
+
 #[test]
 fn options_come_back_from_a_cartridge() {
     let (db, _) = lived_in();
