@@ -159,6 +159,24 @@ fn dead_tasks_are_listed_revived_and_discarded() {
     assert!(verify.text().starts_with("QUEUE-3: no counts of t"), "{}", verify.text());
 }
 
+/// Waits and leases as long as one can write them: the end of them is past all clocks.
+#[test]
+fn times_without_end() {
+    let folder = Folder::new();
+    let for_ever = "18446744073709550000";
+    folder.session(&[
+        (&["queue", "add", "a.ns", "t", "p", "--timeout", for_ever], "", 0, "1\n", ""),
+        (
+            &["queue", "claim", "a.ns", "--owner", "w", "--lease", for_ever, "--timeout", for_ever],
+            "",
+            0,
+            "1\tt\tp\n",
+            "",
+        ),
+        (&["queue", "done", "a.ns", "1", "--owner", "w", "--timeout", for_ever], "", 0, "", ""),
+    ]);
+}
+
 #[test]
 fn queues_of_one_database_by_prefix() {
     let folder = Folder::new();

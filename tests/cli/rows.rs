@@ -147,6 +147,11 @@ fn backup_and_replay_from_it() {
     folder.run(&["put", "a.ns", "later", "row"]).ok();
     let hash = folder.run(&["hash", "a.ns"]).ok().text();
     assert_eq!(folder.run(&["replay", "a.ns.log", "--base", "b.ns"]).ok().text(), hash);
+    let earlier =
+        folder.run(&["replay", "a.ns.log", "--base", "b.ns", "--to", "0", "--out", "c.ns"]);
+    assert_eq!((earlier.code, earlier.text()), (1, String::new()), "not the base in its stead");
+    assert!(earlier.stderr.contains("an earlier base is needed"), "{}", earlier.stderr);
+    assert!(!folder.path("c.ns").exists());
     let run = folder.run(&["backup", "a.ns", "b.ns"]);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("b.ns exists already"), "{}", run.stderr);

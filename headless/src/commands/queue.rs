@@ -130,7 +130,7 @@ impl Desk {
 
     /// Opens it, waiting while another process has it.
     fn wait_for(&self, open: &dyn Fn() -> Result<Db>) -> Result<Db> {
-        let deadline = Instant::now() + self.timeout;
+        let start = Instant::now();
         loop {
             let report = match open() {
                 Ok(db) => return Ok(db),
@@ -139,7 +139,7 @@ impl Desk {
             let locked = report
                 .chain()
                 .any(|cause| matches!(cause.downcast_ref(), Some(Error::Locked { .. })));
-            if !locked || Instant::now() >= deadline {
+            if !locked || start.elapsed() >= self.timeout {
                 return Err(report);
             }
             std::thread::sleep(LOCKED_REST);

@@ -69,6 +69,7 @@ impl Replay {
                 .into());
         }
         let base = self.base.as_ref().map(|path| open(path)).transpose()?;
+        self.base_is_not_behind(base.as_ref())?;
         let (mut target, mut at) = match (&self.out, base) {
             (Some(path), base) => start_database(path, base)?,
             (None, base) => start_memory(base)?,
@@ -103,6 +104,19 @@ impl Replay {
             out.line(hash)?;
         }
         Ok(Exit::Done)
+    }
+}
+
+impl Replay {
+    /// A replay goes forward only.
+    fn base_is_not_behind(&self, base: Option<&Db>) -> Result<()> {
+        let (Some(base), Some(to)) = (base, self.to) else { return Ok(()) };
+        let at = base.begin_read()?.txn_id();
+        if at.get() <= to {
+            return Ok(());
+        }
+        let message = format!("the base is at transaction {at} already, behind {to}");
+        Err(Told::no(message).hint("an earlier base is needed").into())
     }
 }
 
