@@ -1,7 +1,7 @@
 //! Opening and the files on disk: create, reopen, lock, read-only, refuse.
 
 use crate::support::{Place, latest, put, rows};
-use northstar_engine::{Durability, Error, History, Options, TxnId};
+use northstar_engine::{Durability, Error, History, LogRetention, Options, TxnId};
 
 #[test]
 fn a_database_survives_closing_dropping_and_reopening() {
@@ -272,6 +272,39 @@ fn a_reader_of_a_meta_that_the_next_writer_does_not_know_keeps_what_it_reads() {
     assert!(db.verify().unwrap().problems.is_empty());
 }
 
+/// A reader that locks a meta just when two checkpoints have overwritten it looks again and lets go. The writer that
+/// saw that lock never used a page again, and never cut its log.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_passing_lock_on_an_unknown_meta_forbids_reuse_only_while_it_is_there() {
+    use northstar_engine::disk::{LockRange, OpenMode, RealStorage, Storage};
+    let place = Place::new();
+    let options = Options::new().background(false).log_retention(LogRetention::Recovery);
+    let db = place.open_with(options);
+    let rounds = |bytes: std::ops::Range<u8>| {
+        for byte in bytes {
+            let mut w = db.begin_write().unwrap();
+            for n in 0..2000_u32 {
+                w.put(n.to_be_bytes(), [byte; 100]).unwrap();
+            }
+            w.commit_with(Durability::Eventual).unwrap();
+            db.checkpoint().unwrap();
+        }
+        db.stats()
+    };
+    let before = rounds(0..4);
+    let passing = RealStorage::new().open(&place.path(), OpenMode::Read).unwrap();
+    assert!(passing.try_lock(LockRange::ReaderOf { sequence: 1 << 40 }, false).unwrap());
+    let beside = rounds(4..8);
+    assert!(beside.page_count > before.page_count, "whose pages these are is not known");
+    drop(passing);
+    let grown = rounds(8..12);
+    let after = rounds(12..30);
+    assert!(after.page_count <= grown.page_count, "{} pages", after.page_count);
+    let log = db.commits(TxnId::new(12)..).map(drop);
+    assert!(matches!(log, Err(Error::SnapshotNotFound { .. })), "the log is cut: {log:?}");
+}
+
 #[test]
 fn a_file_that_is_no_database_is_refused_and_not_touched() {
     let text: &[u8] = b"Dear diary, today I opened a text file as a database.\n";
@@ -296,6 +329,36 @@ fn a_file_that_is_no_database_is_refused_and_not_touched() {
     let place = Place::new();
     std::fs::create_dir(place.path()).unwrap();
     assert!(Options::new().open(place.path()).is_err());
+}
+
+/// Somebody puts a backup in the place of a database that is still open: the log of the one that was open gave the
+/// new one's log another name, and took its place.
+#[cfg(unix)]
+#[test]
+fn a_handle_whose_files_were_replaced_leaves_the_new_ones_alone() {
+    let place = Place::new();
+    let old = place.open_with(Options::new().background(false));
+    put(&old, &[("old", "1")]);
+    for name in ["app.ns", "app.ns.log"] {
+        std::fs::rename(place.file(name), place.file(&format!("old-{name}"))).unwrap();
+    }
+    let new = place.open_with(Options::new().background(false));
+    put(&new, &[("new", "1")]);
+    let mut refused = None;
+    for n in 0..64_u8 {
+        let mut w = old.begin_write().unwrap();
+        w.put([n], vec![n; 8 << 10]).unwrap();
+        if let Err(error) = w.commit() {
+            refused = Some(error);
+            break;
+        }
+    }
+    let refused = refused.expect("the next segment has no name to take");
+    assert!(refused.to_string().contains("moved or replaced"), "{refused}");
+    assert!(matches!(old.begin_write(), Err(Error::Poisoned)));
+    put(&new, &[("more", "2")]);
+    drop((old, new));
+    assert_eq!(latest(&place.open()), ["more=2", "new=1"]);
 }
 
 #[test]
