@@ -69,7 +69,7 @@ const WORKBENCH: Layers = Layers {
         ("keymap", &["action", "screen_id"]),
         ("theme", &[]),
         ("svg", &["theme"]),
-        ("config", &["action", "keymap", "theme"]),
+        ("config", &["action", "keymap", "text", "theme"]),
         // Data.
         ("job", &["screen_id"]),
         ("demo", &[]),

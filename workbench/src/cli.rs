@@ -51,7 +51,7 @@ pub struct Cli {
     /// there is one.
     #[arg(long, conflicts_with = "print_config")]
     pub init_config: bool,
-    /// Read the configuration, say whether it is valid, and exit.
+    /// Read the configuration, say whether it is valid or all that is wrong with it by line, and exit.
     #[arg(long, conflicts_with_all = ["print_config", "init_config"])]
     pub check_config: bool,
     /// Line by line instead of a screen: for screen readers.

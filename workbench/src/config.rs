@@ -4,12 +4,16 @@
 //! no error, an unknown name is one and says which name is nearest. `--print-config` writes what is in
 //! force, `--init-config` makes the file to start from, `--check-config` only reads it.
 
-use crate::action::{ACTIONS, Act, Action};
-use crate::keymap::{Key, Keymap};
+mod read;
+
+use crate::action::{ACTIONS, Action};
+use crate::keymap::Keymap;
+use crate::text;
 use crate::theme::Palette;
+use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use toml::{Table, Value};
+use toml::Value;
 
 /// What can be configured.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +28,34 @@ pub struct Config {
     pub keymap: Keymap,
 }
 
-const SETTINGS: [&str; 4] = ["theme", "ascii", "mouse", "keys"];
+/// One thing that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Its line, from 1; none where it is about the whole.
+    pub line: Option<usize>,
+    /// What is wrong, and what would be right.
+    pub what: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+/// Mistakes for a person: one on its line, more below each other.
+pub fn told(mistakes: &[Mistake]) -> String {
+    match mistakes {
+        [one] => one.to_string(),
+        many => {
+            let each = many.iter().map(|mistake| format!("\n  {mistake}"));
+            format!("{}{}", text::plural(many.len() as u64, "mistake"), each.collect::<String>())
+        }
+    }
+}
 
 /// Where the configuration is looked for.
 pub fn default_path() -> Option<PathBuf> {
@@ -38,100 +69,10 @@ pub fn default_path() -> Option<PathBuf> {
 /// Reads a configuration's text.
 ///
 /// # Errors
-/// A sentence: where it is no TOML, or which name or value is wrong and what would be right.
-pub fn parse(text: &str) -> Result<Config, String> {
-    let table: Table = text.parse().map_err(|error| format!("{error}"))?;
-    let mut config = Config::default();
-    for (name, value) in &table {
-        match name.as_str() {
-            "theme" => config.theme = theme(value)?,
-            "ascii" => config.ascii = flag(name, value)?,
-            "mouse" => config.no_mouse = !flag(name, value)?,
-            "keys" => keys(value, &mut config.keymap)?,
-            _ => return Err(unknown("setting", name, SETTINGS.iter().copied())),
-        }
-    }
-    check_keys(&config.keymap)?;
-    Ok(config)
-}
-
-fn flag(name: &str, value: &Value) -> Result<bool, String> {
-    value.as_bool().ok_or_else(|| format!("{name} is true or false, not {value}"))
-}
-
-fn theme(value: &Value) -> Result<Option<Palette>, String> {
-    let name = value.as_str().unwrap_or_default();
-    if name == "auto" {
-        return Ok(None);
-    }
-    let names = Palette::ALL.iter().map(|palette| palette.name());
-    match Palette::from_name(name) {
-        Some(palette) => Ok(Some(palette)),
-        None => Err(unknown("theme", name, names.chain(["auto"]))),
-    }
-}
-
-fn keys(value: &Value, keymap: &mut Keymap) -> Result<(), String> {
-    let table = value.as_table().ok_or("keys is a table: [keys]")?;
-    for (id, value) in table {
-        let Some(action) = ACTIONS.iter().find(|action| action.id == id) else {
-            return Err(unknown("action", id, ACTIONS.iter().map(|action| action.id)));
-        };
-        let list = match value {
-            Value::String(one) => vec![one.as_str()],
-            Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
-            _ => return Err(format!("keys of {id} are a list: [\"ctrl-o\", \"f5\"]")),
-        };
-        let read = |name: &&str| Key::parse(name).ok_or(format!("{id}: no key is called {name}"));
-        let bound = list.iter().map(read).collect::<Result<Vec<Key>, String>>()?;
-        keymap.bind(action.act, bound);
-    }
-    Ok(())
-}
-
-/// A key may mean one thing only in a scope.
-fn check_keys(keymap: &Keymap) -> Result<(), String> {
-    for (at, action) in ACTIONS.iter().enumerate() {
-        for other in ACTIONS.iter().skip(at + 1).filter(|other| other.scope == action.scope) {
-            let shared =
-                keymap.keys(action.act).iter().find(|key| keymap.keys(other.act).contains(key));
-            if let Some(key) = shared {
-                return Err(format!("{key} is bound to both {} and {}", action.id, other.id));
-            }
-        }
-    }
-    if keymap.keys(Act::Quit).is_empty() {
-        return Err("app.quit needs a key".to_owned());
-    }
-    Ok(())
-}
-
-fn unknown<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let nearest = names.min_by_key(|known| distance(name, known));
-    match nearest {
-        Some(nearest) => format!("no {what} is called {name}; the nearest is {nearest}"),
-        None => format!("no {what} is called {name}"),
-    }
-}
-
-/// How many letters have to be put in, taken out or changed.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (at, from) in a.chars().enumerate() {
-        let mut corner = at;
-        if let Some(first) = row.first_mut() {
-            *first = at + 1;
-        }
-        let mut left = at + 1;
-        for (to, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let changed = corner + usize::from(from != *to);
-            corner = *cell;
-            *cell = changed.min(corner + 1).min(left + 1);
-            left = *cell;
-        }
-    }
-    row.last().copied().unwrap_or(0)
+/// All that is wrong with it, by line: where it is no TOML, and which names or values are wrong.
+pub fn parse(text: &str) -> Result<Config, Vec<Mistake>> {
+    let (config, mistakes) = read::read(text);
+    if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
 }
 
 /// Writes the defaults to `path` as a file to start from.
@@ -166,6 +107,8 @@ pub fn print(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::Act;
+    use crate::keymap::Key;
 
     #[test]
     fn what_is_printed_reads_back() {
@@ -196,18 +139,37 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         let cases = [
-            ("teme = \"dark\"", "no setting is called teme; the nearest is theme"),
-            ("theme = \"drak\"", "no theme is called drak; the nearest is dark"),
+            ("teme = \"dark\"", "line 1: no setting is called teme; the nearest is theme"),
+            ("theme = \"drak\"", "line 1: no theme is called drak; the nearest is dark"),
+            ("theme = 3", "line 1: no theme is called 3; the nearest is "),
             ("[keys]\n\"map.mod\" = \"x\"", "the nearest is map.mode"),
-            ("[keys]\n\"map.mode\" = \"nokey\"", "no key is called nokey"),
-            ("[keys]\n\"map.mode\" = \"o\"", "o is bound to both map.mode and map.orphans"),
-            ("[keys]\n\"app.quit\" = []", "app.quit needs a key"),
-            ("ascii = 3", "ascii is true or false"),
-            ("= 3", "invalid"),
+            ("[keys]\n\"map.mode\" = \"nokey\"", "line 2: map.mode: no key is called nokey"),
+            ("[keys]\n\"map.mode\" = \"ctrl-entr\"", "the nearest is ctrl-enter"),
+            ("[keys]\n\"map.mode\" = [\"f2\", 3]", "line 2: keys of map.mode are a list"),
+            ("[keys]\n\"map.mode\" = \"o\"", "line 2: o is bound to both map.mode and map.orphans"),
+            ("[keys]\n\"app.quit\" = []", "line 2: app.quit needs a key"),
+            ("ascii = 3", "line 1: ascii is true or false, not 3"),
+            ("keys = 3", "line 1: keys is a table"),
+            ("ascii = true\n= 3", "line 2: "),
         ];
         for (text, want) in cases {
-            let found = parse(text).expect_err(text);
-            assert!(found.contains(want) || want == "invalid", "{text}: {found}");
+            let found = told(&parse(text).expect_err(text));
+            assert!(found.contains(want), "{text}: {found}");
+            assert_eq!(found.lines().count(), 1, "{text}: {found}");
         }
+    }
+
+    /// Whoever mends a file wants to know all of it, and nothing that only follows from something else.
+    #[test]
+    fn all_mistakes_are_told_at_once_by_line() {
+        let text = "theme = \"drak\"\nteme = 1\nascii = \nmouse = \"no\"\n\n[keys]\n\
+                    \"map.mode\" = [\"o\", \"nokey\"]\n\"map.mod\" = \"x\"\n\"app.help\" = \"q\"\n";
+        let found = parse(text).expect_err("it is full of mistakes");
+        let lines: Vec<_> = found.iter().map(|mistake| mistake.line).collect();
+        assert_eq!(lines, [1, 2, 3, 4, 7, 8, 9].map(Some), "{}", told(&found));
+        let told = told(&found);
+        assert!(told.starts_with("7 mistakes\n  line 1: no theme is called drak"), "{told}");
+        assert!(!told.contains("map.orphans"), "its keys were not understood: {told}");
+        assert!(told.contains("line 9: q is bound to both app.quit and app.help"), "{told}");
     }
 }

@@ -54,6 +54,11 @@ impl Key {
         Self { code, ctrl, alt: event.modifiers.contains(KeyModifiers::ALT) }
     }
 
+    /// The names of keys that are longer than a character, but for `f1` and its like.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMED.iter().map(|(name, _)| *name)
+    }
+
     /// Reads `ctrl-o`, `G`, `f5`, `pageup`.
     pub fn parse(text: &str) -> Option<Self> {
         let (mut ctrl, mut alt, mut rest) = (false, false, text);

@@ -68,7 +68,8 @@ fn read_config(cli: &Cli) -> Result<Config> {
     };
     let Some(path) = path else { return Ok(Config::default()) };
     match std::fs::read_to_string(&path) {
-        Ok(text) => config::parse(&text).map_err(|why| eyre!("{}: {why}", path.display())),
+        Ok(text) => config::parse(&text)
+            .map_err(|mistakes| eyre!("{}: {}", path.display(), config::told(&mistakes))),
         // A file that is to be made need not be there.
         Err(error) if error.kind() == io::ErrorKind::NotFound && (!asked || cli.init_config) => {
             Ok(Config::default())
