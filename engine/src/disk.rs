@@ -112,6 +112,11 @@ pub trait File: Send + Sync + fmt::Debug {
     fn next_data(&self, from: u64) -> Result<Option<u64>> {
         Ok(Some(from))
     }
+    /// Whether the file system it was opened on is mounted read-only: nobody writes it by this way. `false`
+    /// where this cannot be told.
+    fn is_on_read_only_mount(&self) -> bool {
+        false
+    }
     /// Makes every write that has returned durable. A failure is final: never retry it.
     fn sync(&self, kind: SyncKind) -> Result<()>;
     /// Tries to lock; `false` when another open file holds a conflicting lock. Vanishes with the file.

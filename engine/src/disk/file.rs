@@ -198,6 +198,17 @@ impl File for RealFile {
         }
     }
 
+    fn is_on_read_only_mount(&self) -> bool {
+        #[cfg(unix)]
+        {
+            super::os::is_on_read_only_mount(&self.file).unwrap_or(false)
+        }
+        #[cfg(not(unix))]
+        {
+            false
+        }
+    }
+
     fn sync(&self, kind: SyncKind) -> Result<()> {
         // `std` issues fdatasync and fsync, and F_FULLFSYNC for both where there is one.
         match kind {

@@ -116,6 +116,19 @@ mod unix {
         }
     }
 
+    /// Whether the mount that `file` was opened on is read-only.
+    pub(in crate::disk) fn is_on_read_only_mount(file: &File) -> io::Result<bool> {
+        // SAFETY: `statvfs` is a C struct of integers: all zeros is a value of it.
+        let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: the descriptor is open; the call fills the struct, exclusively borrowed for it.
+        let result = unsafe { libc::fstatvfs(file.as_raw_fd(), &raw mut found) };
+        if result == 0 {
+            Ok(found.f_flag & libc::ST_RDONLY != 0)
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
     /// Renames without replacing. `Unsupported` where the system or the file system cannot.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(in crate::disk) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {

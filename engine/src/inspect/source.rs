@@ -159,6 +159,12 @@ impl Source {
         Ok(!self.file.still_named()?)
     }
 
+    /// Whether the file system it lies on is mounted read-only: no process writes it by that mount. It may
+    /// change all the same, by another mount of the same storage. `false` where this cannot be told.
+    pub fn is_on_read_only_mount(&self) -> bool {
+        self.file.is_on_read_only_mount()
+    }
+
     /// Reads up to `length` bytes at `offset`; fewer at the end of the file.
     ///
     /// # Errors

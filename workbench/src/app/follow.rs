@@ -8,7 +8,28 @@ use northstar_engine::inspect::Severity;
 use northstar_engine::inspect::find::Survey;
 use std::sync::Arc;
 
+/// How what is shown stands to the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// It follows: what is written is shown as it comes.
+    Live,
+    /// It stays as it is while the file may go on, until somebody lets it follow again.
+    Pinned,
+    /// There is nothing to follow: the file lies on a read-only mount, and was not seen to change.
+    Frozen,
+}
+
 impl App {
+    /// Frozen is what the system says, and taken back when the file changes all the same (by another mount).
+    pub(super) fn view(&self) -> View {
+        let summary = &self.context.summary;
+        match self.pinned {
+            true => View::Pinned,
+            false if summary.read_only_mount && !summary.seen_changing => View::Frozen,
+            false => View::Live,
+        }
+    }
+
     pub(super) fn tick(&mut self, out: &mut Vec<Cmd>) {
         let slots = [SUMMARY, WATCH];
         let watching = self
@@ -29,6 +50,10 @@ impl App {
     }
 
     pub(super) fn toggle_follow(&mut self, out: &mut Vec<Cmd>) {
+        if self.view() == View::Frozen {
+            self.say("frozen: the file lies on a read-only mount, there is nothing to follow");
+            return;
+        }
         self.pinned = !self.pinned;
         if self.pinned {
             self.say("pinned: the view stays as it is; f follows again");

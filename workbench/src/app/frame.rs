@@ -1,6 +1,7 @@
 //! The frame around every screen: file line, breadcrumb, footer; and the overlays on top.
 
 use super::App;
+use super::follow::View;
 use crate::job::Owner;
 use crate::keymap::short;
 use crate::screen_id::ScreenId;
@@ -58,15 +59,18 @@ impl App {
         let narrow = width < 70;
         // Right to left in importance: the state of the file, then what there is of it.
         let mut right: Vec<(Role, String)> = Vec::new();
-        if let Some(missed) = self.missed.filter(|_| self.pinned) {
-            right.push((Role::Warn, format!("◐ PINNED +{} txns, f follows", text::count(missed))));
-        } else if self.pinned {
-            right.push((Role::Warn, "◐ PINNED".to_owned()));
-        } else if summary.seen_changing {
-            right.push((Role::Good, "● LIVE, writer seen".to_owned()));
-        } else {
-            right.push((Role::Dim, "● LIVE".to_owned()));
-        }
+        right.push(match (self.view(), self.missed) {
+            (View::Pinned, Some(missed)) => {
+                (Role::Warn, format!("◐ PINNED +{} txns, f follows", text::count(missed)))
+            }
+            (View::Pinned, None) => (Role::Warn, "◐ PINNED".to_owned()),
+            (View::Frozen, _) if narrow => (Role::Dim, "○ FROZEN".to_owned()),
+            (View::Frozen, _) => (Role::Dim, "○ FROZEN, read-only mount".to_owned()),
+            (View::Live, _) if summary.seen_changing => {
+                (Role::Good, "● LIVE, writer seen".to_owned())
+            }
+            (View::Live, _) => (Role::Dim, "● LIVE".to_owned()),
+        });
         let (errors, warnings) = (summary.errors, summary.warnings);
         let counted = |mark: &str, count: u64, noun: &str| match narrow {
             true => format!("{mark}{count}"),

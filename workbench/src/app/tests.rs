@@ -331,6 +331,42 @@ fn a_live_writer_is_followed_and_touching_pins_the_view() {
     assert!(!shown.contains("PINNED"), "{shown}");
 }
 
+/// FROZEN is a promise that nothing changes here: made on the system's word, and taken back when the file does.
+#[test]
+fn a_file_on_a_read_only_mount_is_frozen_until_it_is_seen_to_change() {
+    use crate::model::summary::Fingerprint;
+    let (_directory, path) = file(&[0; 40_000]);
+    let mut app = app(&path);
+    print::start(&mut app, (100, 24));
+    let line = |app: &App, width| {
+        let lines = print::characters(&print::frame(app, (width, 24)));
+        lines.into_iter().next().expect("a file line")
+    };
+    assert!(line(&app, 100).contains("● LIVE"), "{}", line(&app, 100));
+    app.context.summary.read_only_mount = true;
+    assert!(line(&app, 100).contains("○ FROZEN, read-only mount"), "{}", line(&app, 100));
+    assert!(line(&app, 60).contains("○ FROZEN"), "{}", line(&app, 60));
+    print::press(&mut app, "f", SIZE).expect("a key");
+    assert!(app.note().is_some_and(|note| note.starts_with("frozen: ")), "{:?}", app.note());
+    assert!(!line(&app, 100).contains("PINNED"), "there is nothing to pin");
+
+    let look = |app: &mut App, fingerprint: Fingerprint| {
+        let out = app.update(Msg::Tick);
+        let watch = out.into_iter().find_map(|command| match command {
+            Cmd::Run { key, generation, .. } if key.slot == WATCH => Some((key, generation)),
+            _ => None,
+        });
+        let (key, generation) = watch.expect("it watches all the same");
+        let event = JobEvent::Done(Box::new(fingerprint));
+        drop(app.update(Msg::Job { key, generation, event }));
+    };
+    look(&mut app, Fingerprint::default());
+    assert!(line(&app, 100).contains("FROZEN"), "nothing has changed");
+    let jobs = app.update(Msg::Tick);
+    print::settle(&mut app, jobs);
+    assert!(line(&app, 100).contains("● LIVE, writer seen"), "{}", line(&app, 100));
+}
+
 #[test]
 fn every_action_has_a_key_and_stands_in_help_and_palette() {
     let (_directory, path) = file(&[0; 100_000]);

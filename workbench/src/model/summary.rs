@@ -45,6 +45,8 @@ pub struct Summary {
     /// The file changed while we looked: a writer is at work.
     pub seen_changing: bool,
     /// Why it cannot be read.
+    /// The file system it lies on is mounted read-only.
+    pub read_only_mount: bool,
     pub error: Option<String>,
 }
 
@@ -124,6 +126,7 @@ impl Job for LoadSummary {
         summary.pages = source.page_count().map_err(|error| error.to_string())?;
         summary.uuid = source.uuid();
         summary.checkpoint = metas.meta().map(|meta| meta.txn_id);
+        summary.read_only_mount = source.is_on_read_only_mount();
         let from = metas.meta().map_or(Lsn::new(0), |meta| meta.log_lsn);
         let known = self.known.filter(|(uuid, lsn, _)| *uuid == summary.uuid && *lsn > from);
         let from = known.map_or(from, |(_, lsn, _)| lsn);

@@ -246,3 +246,13 @@ fn two_opens_of_one_file_conflict_as_two_processes_do() {
     drop(one);
     assert!(two.try_lock(LockRange::Writer, true).unwrap());
 }
+
+#[test]
+fn a_file_that_can_be_written_is_on_no_read_only_mount() {
+    let folder = folder();
+    let path = folder.path().join("f");
+    let file = RealStorage::new().open(&path, OpenMode::CreateNew).unwrap();
+    file.write_at(b"x", 0).unwrap();
+    assert!(!file.is_on_read_only_mount());
+    assert!(!RealStorage::new().open(&path, OpenMode::Read).unwrap().is_on_read_only_mount());
+}
