@@ -58,6 +58,7 @@
 //! | [`format`](mod@format) | pure codecs and field maps of every structure on disk |
 //! | [`inspect`] | forensic reading of any file, even one that opening refuses |
 //! | [`cartridge`], [`queue`], [`shelf`] | artefacts built from the commit stream; a durable task queue; every type of artefact |
+//! | [`examine`](mod@examine) | the whole check: a database with its cartridges, problems and lints |
 //! | [`disk`] | the storage it all runs on; the feature `sim` adds a disk that can lose power |
 //!
 //! First reading: `txn/commit.rs` (how a commit becomes visible), `db/open.rs` (what happens after a
@@ -78,6 +79,7 @@ pub use ids::{FileUuid, Lsn, PageId, Pointer, TxnId};
 
 pub mod cartridge;
 pub mod db;
+pub mod examine;
 pub mod inspect;
 pub mod log;
 pub mod queue;

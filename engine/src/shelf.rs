@@ -1,18 +1,21 @@
-//! The shelf: every type of cartridge this program has, told apart by the name in the header.
+//! The shelf: every type of cartridge this program has, told apart by the name in the header, and the
+//! cartridges that are named for a database.
 //!
-//! Called by those who meet any cartridge: the command line, the workbench. Who knows the type uses
-//! [`crate::cartridge`] with it. A new type is a line in `types!`.
+//! Called by those who meet any cartridge: the command line, the workbench, [`crate::examine`]. Who knows the
+//! type uses [`crate::cartridge`] with it. A new type is a line in `types!`.
 
 use crate::cartridge::prefix_counts::PrefixCounts;
 use crate::cartridge::{
-    BuildReport, BuildRequest, Cartridge, CartridgeType, Past, Policy, Staleness, build,
-    rebuild_if_stale, staleness, type_of,
+    BuildReport, BuildRequest, Cartridge, CartridgeType, LogFiles, Past, Policy, Staleness, build,
+    is_cartridge, rebuild_if_stale, staleness, type_of,
 };
 use crate::db::Db;
+use crate::disk::{Storage as _, file::RealStorage};
 use crate::error::{Error, Result};
+use crate::ids::{FileUuid, TxnId};
 use crate::printable::Printable;
 use crate::queue::pending_tasks::PendingTasks;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 macro_rules! types {
@@ -107,4 +110,40 @@ types! {
     PendingTasks(PendingTasks),
     #[doc = "Rows and bytes by key prefix."]
     PrefixCounts(PrefixCounts),
+}
+
+/// The cartridges named for the database at `database`: files in its folder whose names start with its
+/// name and a dot, sorted. None when the folder cannot be listed.
+pub fn named_for(database: &Path) -> Vec<PathBuf> {
+    let folder = database.parent().unwrap_or(Path::new(""));
+    let Some(name) = database.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
+    let names = RealStorage::new().list(folder, &format!("{name}.")).unwrap_or_default();
+    let paths = names.into_iter().map(|name| folder.join(name));
+    paths.filter(|path| is_cartridge(path)).collect()
+}
+
+/// Checks every checksum of `cartridge`, and every rule of its type where this program has the type.
+///
+/// # Errors
+/// `Corrupt` with the rule that is broken.
+pub fn check(cartridge: &Cartridge) -> Result<()> {
+    if Kind::NAMES.contains(&cartridge.type_name()) {
+        return Kind::of(cartridge)?.check(cartridge);
+    }
+    cartridge.verify_sections()
+}
+
+/// How `cartridge` stands to the database at `database`, of which identity and newest state were read: judged
+/// by the files of its log alone, by the default policy. Takes no lock.
+///
+/// # Errors
+/// As [`staleness`]; `Io` when the path cannot be resolved.
+pub fn judge(
+    database: &Path,
+    (uuid, newest): (FileUuid, TxnId),
+    kind: &Kind,
+    cartridge: &Cartridge,
+) -> Result<Staleness> {
+    let log = LogFiles::of(database, uuid, newest)?;
+    kind.staleness(&log, cartridge, &Policy::default(), None)
 }

@@ -125,6 +125,38 @@ fn cartridges_are_stale_for_a_reason() {
     assert!(other.code == 1 && other.text().contains("another database"), "{}", other.text());
 }
 
+/// What is worth knowing is no damage: `check` lists it and its exit status is the same.
+#[test]
+fn a_stale_cartridge_is_a_lint_of_check() {
+    let folder = Folder::new();
+    folder.run(&["put", "a.ns", "user/1", "ada"]).ok();
+    let build = ["cartridge", "build", "a.ns", "--type", "prefix_counts", "--out", "a.ns.counts"];
+    folder.run(&build).ok();
+    let check = || folder.run(&["check", "a.ns"]).ok().text();
+    assert!(check().contains("0 warnings, 0 notes, 0 lints; "), "{}", check());
+    folder.run(&["put", "a.ns", "user/2", "kim"]).ok();
+    let text = check();
+    let line =
+        "a.ns.counts: lint: file: LINT-2: stale: answers for transaction 1, the database is at 2: ";
+    assert!(text.starts_with(line), "{text}");
+    assert!(text.contains("a.ns: clean; 0 warnings, 0 notes, 1 lints; "), "{text}");
+    folder.run(&build).ok();
+    assert!(check().contains(" 0 lints; "), "{}", check());
+
+    // One that this version cannot read: everything is told, and it is no clean bill either.
+    let mut newer = folder.read("a.ns.counts");
+    newer[8] = 9;
+    folder.write("a.ns.counts", newer);
+    let run = folder.run(&["check", "a.ns"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.text().contains("a.ns.counts: lint: file: LINT-3: not checked: "),
+        "{}",
+        run.text()
+    );
+    assert!(run.stderr.contains("cannot check "), "{}", run.stderr);
+}
+
 #[test]
 fn every_route_gives_the_same_cartridge() {
     let folder = Folder::new();

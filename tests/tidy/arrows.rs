@@ -38,7 +38,8 @@ const ENGINE: Layers = Layers {
         ("inspect", &["format", "disk", "log"]),
         ("cartridge", &["format", "disk", "log", "txn", "db"]),
         ("queue", &["db", "txn", "cartridge", "format"]),
-        ("shelf", &["db", "queue", "cartridge"]),
+        ("shelf", &["db", "queue", "cartridge", "disk"]),
+        ("examine", &["shelf", "cartridge", "inspect"]),
     ],
     everyone: &["error", "ids", "key", "limits", "printable", "sabotage", "sync"],
     reexported: &[

@@ -1,13 +1,16 @@
 //! Cartridges in the workbench: asked, built again, and used for the space view.
 
 use super::{app, copy_of, demo};
-use northstar_workbench::app::App;
+use northstar_workbench::app::{App, Cmd, Msg};
+use northstar_workbench::job::{JobEvent, perform};
 use northstar_workbench::print;
 use northstar_workbench::screens::ScreenId;
 use northstar_workbench::theme::Palette;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const SIZE: (u16, u16) = (120, 40);
 const PREFIXES: &str = "demo.ns.prefixes.ncar";
@@ -99,6 +102,96 @@ fn a_cartridge_is_built_again_when_somebody_said_yes() {
 }
 
 #[test]
+fn a_rebuild_that_fails_changes_nothing_and_can_be_tried_again() {
+    let demo = demo();
+    let (_directory, path) = copy_of(&demo.path());
+    let before = files(&path);
+    let mut app = cartridges(&path);
+    // The database goes away between the look and the yes.
+    let away = path.with_file_name("away.ns");
+    std::fs::rename(&path, &away).expect("the database is moved");
+    answer(&mut app, "b", "yes");
+    let why = app.complaint().expect("it is told").to_owned();
+    assert!(why.starts_with("cannot read demo.ns: "), "{why}");
+    assert!(!app.text().join("\n").contains("✓ built"));
+    std::fs::rename(&away, &path).expect("the database is back");
+    assert!(files(&path) == before, "nothing was written");
+    answer(&mut app, "b", "yes");
+    assert!(app.text().join("\n").contains(&format!("✓ built {PREFIXES}")));
+}
+
+#[test]
+fn a_rebuild_that_is_stopped_changes_nothing_and_can_be_tried_again() {
+    let demo = demo();
+    let (_directory, path) = copy_of(&demo.path());
+    let before = files(&path);
+    let mut app = cartridges(&path);
+    press(&mut app, "b");
+    print::type_text(&mut app, "yes", SIZE);
+    let enter = KeyEvent::new(KeyCode::Enter, KeyModifiers::empty());
+    let build = app.update(Msg::Key(enter)).into_iter().find_map(|command| match command {
+        Cmd::Run { path, key, generation, job } if job.name().starts_with("build ") => {
+            Some((path, key, generation, job))
+        }
+        _ => None,
+    });
+    let (file, key, generation, job) = build.expect("a build begins");
+    press(&mut app, "esc");
+    assert_eq!(app.note(), Some(format!("stopping: build {PREFIXES} again").as_str()));
+    // It hears of that in the middle of its work, after its first news.
+    let stop = AtomicBool::new(false);
+    let event = perform(job, &file, &stop, &mut |event| {
+        stop.store(matches!(event, JobEvent::Progress { .. }), Ordering::Relaxed);
+    });
+    app.update(Msg::Job { key, generation, event });
+    assert_eq!(app.complaint(), Some(format!("stopped: {PREFIXES} is as it was").as_str()));
+    assert!(files(&path) == before, "nothing was written, and nothing is left");
+    answer(&mut app, "b", "yes");
+    assert!(app.text().join("\n").contains(&format!("✓ built {PREFIXES}")));
+}
+
+/// One list for the screen and for `northstar-headless check`: cartridges too, and what is only worth knowing.
+#[test]
+fn what_is_wrong_with_a_cartridge_stands_among_the_problems() {
+    let demo = demo();
+    let (_directory, path) = copy_of(&demo.path());
+    let problems = || app(&path, ScreenId::Problems, Palette::Dark, SIZE);
+    let rules = |list: &Value| -> Vec<String> {
+        let entries = list.as_array().expect("a list").iter();
+        entries.map(|entry| entry["rule"].as_str().expect("a rule").to_owned()).collect()
+    };
+    let mut stale = problems();
+    let json = stale.json();
+    assert_eq!(rules(&json["lints"]), ["LINT-2"]);
+    assert!(json["lints"][0]["file"].as_str().expect("a file").ends_with(PREFIXES), "{json}");
+    assert!(json["rules"]["LINT-2"].as_str().expect("its meaning").contains("newest state"));
+    let text = stale.text().join("\n");
+    assert!(text.contains("lint: file: LINT-2: stale: answers for transaction "), "{text}");
+    // No damage: the file line and the overview say so.
+    let shown = print::characters(&print::frame(&stale, SIZE)).join("\n");
+    assert!(shown.contains("✓ sound") && shown.contains("1 finding, 1 lint"), "{shown}");
+    press(&mut stale, "end enter");
+    assert_eq!(stale.current(), ScreenId::Cartridges);
+    // Built again there, it is gone from the list.
+    answer(&mut stale, "b", "yes");
+    press(&mut stale, "0");
+    assert_eq!(rules(&stale.json()["lints"]), [""; 0]);
+
+    let file = path.with_file_name(PREFIXES);
+    let mut bytes = std::fs::read(&file).expect("the cartridge is read");
+    *bytes.last_mut().expect("bytes") ^= 1;
+    std::fs::write(&file, bytes).expect("the cartridge is written");
+    let mut damaged = problems();
+    let json = damaged.json();
+    assert_eq!(rules(&json["report"]["problems"]), ["LOG-5", "CART-8"]);
+    assert_eq!(rules(&json["lints"]), [""; 0], "what is damaged is not judged");
+    let shown = print::characters(&print::frame(&damaged, SIZE)).join("\n");
+    assert!(shown.contains("✗ 1 error"), "{shown}");
+    press(&mut damaged, "end enter");
+    assert_eq!(damaged.current(), ScreenId::Cartridges);
+}
+
+#[test]
 fn the_space_view_asks_a_cartridge_that_is_fresh() {
     let demo = demo();
     let (_directory, path) = copy_of(&demo.path());
@@ -111,10 +204,15 @@ fn the_space_view_asks_a_cartridge_that_is_fresh() {
 
     answer(&mut cartridges(&path), "b", "yes");
     let fresh = space();
-    let expected = serde_json::json!({ "from": "cartridge", "name": PREFIXES, "txn": 58 });
+    let expected = serde_json::json!({
+        "from": "cartridge", "name": PREFIXES, "txn": 58,
+        "delimiters": r"/ : . \x00", "delimiters_of_rows": "/ : |",
+    });
     assert_eq!(evidence(&fresh), expected);
     let text = fresh.text().join("\n");
     assert!(text.contains(&format!("from the cartridge {PREFIXES}, for txn 58")), "{text}");
+    assert!(text.contains(r"its groups end at / : . \x00"), "{text}");
+    assert!(text.contains("without it: at / : |, else after 4 bytes"), "{text}");
     // The commits that only the log holds touch other groups.
     for group in ["list/", "block/"] {
         let (counted, walked) = (fresh.json(), stale.json());

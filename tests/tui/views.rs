@@ -161,6 +161,26 @@ fn damage_in_the_middle_of_the_log_is_shown_and_found() {
     print::press(&mut app, "4", size).expect("a key");
     let shown = print::characters(&print::frame(&app, size)).join("\n");
     assert!(shown.contains("✗ Then it refuses"), "{shown}");
+    let overview = self::app(&path, ScreenId::Overview, Palette::Dark, size);
+    let text = overview.text().join("\n");
+    assert!(text.contains("✗ Then it refuses the log: what stands at "), "{text}");
+    assert!(overview.json()["recovery"]["refused_at"].is_u64(), "{}", overview.json());
+}
+
+/// A file's name need not be text; the JSON form of its problems panicked.
+#[cfg(unix)]
+#[test]
+fn problems_of_a_file_whose_name_is_no_text_have_a_json_form() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join(std::ffi::OsStr::from_bytes(b"d\xff.ns"));
+    std::fs::write(&path, [0; 40_000]).expect("the file is written");
+    let json = app(&path, ScreenId::Problems, Palette::Dark, (80, 24)).json();
+    let problems = json["report"]["problems"].as_array().expect("a list");
+    assert!(!problems.is_empty(), "{json}");
+    for problem in problems {
+        assert!(problem["file"].as_str().expect("text").ends_with(r"d\xff.ns"), "{problem}");
+    }
 }
 
 #[test]
@@ -204,7 +224,8 @@ fn the_overview_tells_of_everything() {
     let demo = demo();
     let text = app(&demo.path(), ScreenId::Overview, Palette::Dark, (80, 24)).text().join("\n");
     for fact in [
-        "nothing is damaged: 1 note",
+        "nothing is damaged: 1 note, 1 lint",
+        "lint LINT-2       demo.ns.prefixes.ncar: stale: answers for ",
         "5 commits only in the log",
         "5 tasks: 1 ready, 1 delayed, 2 claimed, 1 dead",
         "2 beside it: 1 stale, 0 broken",

@@ -31,6 +31,7 @@ use crate::place::{At, Place};
 pub use crate::screen_id::ScreenId;
 use crate::widgets::Painter;
 use northstar_engine::PageId;
+use northstar_engine::examine::Lint;
 use northstar_engine::inspect::find::Survey;
 use serde_json::Value;
 use sheet::SheetScreen;
@@ -43,6 +44,10 @@ pub struct Context {
     pub summary: Summary,
     /// The last check of everything.
     pub survey: Option<Arc<Survey>>,
+    /// What it found that breaks no rule and is worth knowing.
+    pub lints: Vec<Lint>,
+    /// The cartridges it looked at.
+    pub cartridges_checked: u64,
     /// How often a reload was asked for: then even what looks unchanged is read again.
     pub reloads: u64,
     /// How far somebody is in the lessons.

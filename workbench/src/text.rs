@@ -126,6 +126,11 @@ pub fn plural(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(n)) }
 }
 
+/// `1 entry`, `2 entries`.
+pub fn entries(n: u64) -> String {
+    if n == 1 { "1 entry".to_owned() } else { format!("{} entries", count(n)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +146,8 @@ mod tests {
         }
         assert_eq!(bytes(u64::MAX), "16384.0 PiB");
         assert_eq!(percent(1, 0), 0);
+        assert_eq!((plural(1, "row"), entries(1)), ("1 row".to_owned(), "1 entry".to_owned()));
+        assert_eq!(entries(1000), "1 000 entries");
         let times = [(0, "0 s"), (119_999, "119 s"), (120_000, "2 min"), (7_200_000, "2 h")];
         for (ms, want) in times {
             assert_eq!(duration(ms), want);

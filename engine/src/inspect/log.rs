@@ -73,6 +73,13 @@ pub struct RecordView {
     pub problem: Option<Corrupt>,
 }
 
+impl RecordView {
+    /// Whether it makes a state.
+    pub fn is_commit(&self) -> bool {
+        self.record_type == RecordType::Commit && !self.abort
+    }
+}
+
 /// Some records in order, and how the reading ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Records {
@@ -116,6 +123,28 @@ pub fn records(source: &Source, log: &LogView, from: Lsn, limit: usize) -> crate
     }
     out.next = Some(at);
     Ok(out)
+}
+
+/// Records read in one go for [`newest_commit`].
+const BATCH: usize = 512;
+
+/// The newest committed transaction whose record starts at `from` or behind it, and where that record ends.
+/// `None` when there is none, or when the log cannot be read.
+///
+/// Cost: every record from `from` on.
+pub fn newest_commit(source: &Source, from: Lsn) -> Option<(Lsn, TxnId)> {
+    let log = segments(source).ok()?;
+    let mut at = from;
+    let mut newest = None;
+    loop {
+        let part = records(source, &log, at, BATCH).ok()?;
+        let last = part.records.iter().rev().find(|record| record.is_commit());
+        newest = last.map(|record| (record.end_lsn, record.txn_id)).or(newest);
+        match part.next {
+            Some(next) if next > at => at = next,
+            _ => return newest,
+        }
+    }
 }
 
 /// What stands at a position.

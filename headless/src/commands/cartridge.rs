@@ -52,14 +52,3 @@ fn open(file: &Path) -> Result<Cartridge> {
     super::must_be_file(file)?;
     Cartridge::read(file).wrap_err_with(|| format!("cannot open {}", shown(file)))
 }
-
-/// Every checksum of a cartridge, and every rule of its type where that is known.
-///
-/// # Errors
-/// `Corrupt`, with the rule.
-pub(super) fn check(cartridge: &Cartridge) -> northstar_engine::Result<()> {
-    if Kind::NAMES.contains(&cartridge.type_name()) {
-        return Kind::of(cartridge)?.check(cartridge);
-    }
-    cartridge.verify_sections()
-}

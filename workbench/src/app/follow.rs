@@ -4,8 +4,8 @@ use super::{App, Cmd, SUMMARY, SURVEY, WATCH};
 use crate::job::Owner;
 use crate::model::summary::{LoadSummary, Summary, Watch};
 use crate::model::survey::{self, CheckAll};
+use northstar_engine::examine::Examination;
 use northstar_engine::inspect::Severity;
-use northstar_engine::inspect::find::Survey;
 use std::sync::Arc;
 
 /// How what is shown stands to the file.
@@ -138,13 +138,15 @@ impl App {
         }
     }
 
-    pub(super) fn take_survey(&mut self, survey: Arc<Survey>, out: &mut Vec<Cmd>) {
+    pub(super) fn take_check(&mut self, found: Examination, out: &mut Vec<Cmd>) {
         self.context.version += 1;
+        let Examination { survey, lints, cartridges, .. } = found;
         let summary = &mut self.context.summary;
         summary.checked = true;
         summary.errors = survey::count(&survey, Severity::Error) + survey.report.problems_unlisted;
         summary.warnings = survey::count(&survey, Severity::Warning);
-        self.context.survey = Some(survey);
+        self.context.survey = Some(Arc::new(survey));
+        (self.context.lints, self.context.cartridges_checked) = (lints, cartridges);
         for id in self.opened.clone() {
             let (screen, context) = self.screen_mut(id);
             let effects = screen.surveyed(context);

@@ -4,8 +4,7 @@ use super::course::{EXERCISE, SCRATCH};
 use super::{App, Cmd, REFERRERS, SUMMARY, SURVEY, WATCH};
 use crate::job::{Data, Desk, Job, JobEvent, JobKey, Owner};
 use crate::model::summary::{Fingerprint, Summary};
-use northstar_engine::inspect::find::Survey;
-use std::sync::Arc;
+use northstar_engine::examine::Examination;
 
 /// A job under way.
 #[derive(Debug)]
@@ -139,8 +138,8 @@ impl App {
             SCRATCH => self.take_scratch(data, out),
             EXERCISE => self.take_exercise(data, out),
             SURVEY => {
-                if let Ok(survey) = data.downcast::<Arc<Survey>>() {
-                    self.take_survey(*survey, out);
+                if let Ok(found) = data.downcast::<Examination>() {
+                    self.take_check(*found, out);
                 }
             }
             _ => {}

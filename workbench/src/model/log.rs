@@ -16,11 +16,6 @@ const BATCH: usize = 512;
 /// Records kept at most: a log longer than this is shown from its newest end.
 pub const RECORDS_MAX: usize = 200_000;
 
-/// Whether a record makes a state.
-pub fn is_commit(record: &RecordView) -> bool {
-    record.record_type == RecordType::Commit && !record.abort
-}
-
 /// A record's type in a word.
 pub const fn type_name(record_type: RecordType) -> &'static str {
     match record_type {
@@ -94,25 +89,6 @@ impl Job for LoadLog {
             if !desk.progress(at.get().saturating_sub(start.get()), bytes) {
                 return Err("stopped reading the log".to_owned());
             }
-        }
-    }
-}
-
-/// The newest committed transaction that the log holds behind `from`, and where its record ends.
-pub fn newest_commit(
-    source: &inspect::Source,
-    from: Lsn,
-) -> Option<(Lsn, northstar_engine::TxnId)> {
-    let log = segments(source).ok()?;
-    let mut at = from;
-    let mut newest = None;
-    loop {
-        let part = records(source, &log, at, BATCH).ok()?;
-        let last = part.records.iter().rev().find(|record| is_commit(record));
-        newest = last.map(|record| (record.end_lsn, record.txn_id)).or(newest);
-        match part.next {
-            Some(next) if next > at => at = next,
-            _ => return newest,
         }
     }
 }
@@ -322,13 +298,13 @@ mod tests {
         let mut hand = Hand::new(db);
         perform_all(&mut hand, "put apple, put banana");
         let (resumed, first) = read(&path, None);
-        assert!(!resumed && first.iter().filter(|record| is_commit(record)).count() == 2);
+        assert!(!resumed && first.iter().filter(|record| record.is_commit()).count() == 2);
         let last = first.last().cloned().expect("a record");
         perform_all(&mut hand, "put cherry");
         let (resumed, more) = read(&path, Some(last.clone()));
         assert!(resumed, "the known record is still there");
         assert!(more.iter().all(|record| record.lsn >= last.end_lsn), "only what is behind it");
-        assert_eq!(more.iter().filter(|record| is_commit(record)).count(), 1);
+        assert_eq!(more.iter().filter(|record| record.is_commit()).count(), 1);
         // Another record in that place, as after a recovery: everything is read again.
         let other = RecordView { crc: last.crc.map(|crc| !crc), ..last };
         let (resumed, all) = read(&path, Some(other));

@@ -107,7 +107,7 @@ fn replay(source: &inspect::Source, from: Lsn, desk: &mut Desk<'_>) -> Option<Re
                 out.refused_at = matches!(why, Some(Tail::Corrupt { .. })).then_some(gap.start);
                 return Some(out);
             }
-            out.commits += u64::from(super::log::is_commit(record));
+            out.commits += u64::from(record.is_commit());
             end = record.end_lsn;
         }
         if let Some(Tail::Corrupt { at, .. }) = part.tail {

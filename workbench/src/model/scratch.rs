@@ -183,7 +183,7 @@ impl Job for Perform {
 
 /// Builds the cartridge beside the database, from the one before where there is one.
 fn cartridge(hand: &Hand, database: &Path) -> std::result::Result<String, String> {
-    let path = database.with_extension("prefixes.ncar");
+    let path = database.with_extension("ns.prefixes.ncar");
     let previous = Cartridge::read(&path).ok();
     let request = BuildRequest { previous: previous.as_ref(), ..BuildRequest::default() };
     let report = build(hand.db(), &PrefixCounts::default(), &path, request)

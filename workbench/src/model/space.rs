@@ -3,22 +3,25 @@
 //! A fresh `prefix_counts` cartridge beside the database has the answer ready, for the newest state; without
 //! one every row of the pages' tree is read.
 
-use super::cartridges::find::{beside, judge, name_of};
+use super::cartridges::find::{beside, name_of};
 use crate::job::{Data, Desk, Job};
 use northstar_engine::cartridge::Cartridge;
 use northstar_engine::cartridge::prefix_counts::PrefixTable;
 use northstar_engine::inspect::tree::{Root, RowItem, rows};
-use northstar_engine::shelf::Kind;
+use northstar_engine::printable::Printable;
+use northstar_engine::shelf::{self, Kind};
 use northstar_engine::{FileUuid, TxnId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Rows read at a time.
 const WINDOW: usize = 2000;
 /// Prefixes told apart; the rest is counted together.
 const PREFIXES_MAX: usize = 500;
-/// A key without a separator is grouped by so many bytes.
-const PLAIN_BYTES: usize = 4;
+/// Where the first part of a key ends when rows are read.
+const DELIMITERS: &[u8] = b"/:|";
+/// A key without a delimiter is grouped by so many bytes then.
+pub const PLAIN_BYTES: usize = 4;
 
 /// What a group of keys takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -57,6 +60,11 @@ pub enum Evidence {
         name: String,
         /// The state it answers for.
         txn: TxnId,
+        /// Where its groups end, printable.
+        delimiters: String,
+        /// Where those of rows that are read end, when that is elsewhere: then the groups differ.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delimiters_of_rows: Option<String>,
     },
     /// All rows of a tree were read.
     Tree {
@@ -87,11 +95,27 @@ impl Space {
     }
 }
 
-/// The part of a key that groups it when rows are read: up to and with the first `/`, `:` or `|`, else its first bytes.
+/// The part of a key that groups it when rows are read: up to and with the first delimiter, else its first bytes.
 pub fn prefix_of(key: &[u8]) -> &[u8] {
-    let separator = key.iter().position(|byte| matches!(byte, b'/' | b':' | b'|'));
-    let end = separator.map_or(PLAIN_BYTES.min(key.len()), |at| at + 1);
+    let delimiter = key.iter().position(|byte| DELIMITERS.contains(byte));
+    let end = delimiter.map_or(PLAIN_BYTES.min(key.len()), |at| at + 1);
     key.get(..end).unwrap_or(key)
+}
+
+/// What a cartridge with these delimiters says of itself as the source of figures.
+fn by_delimiters(name: String, txn: TxnId, delimiters: &[u8]) -> Evidence {
+    let spelled = |bytes: &[u8]| -> String {
+        let each = bytes.iter().map(|byte| Printable::new([*byte]).into_string());
+        each.collect::<Vec<String>>().join(" ")
+    };
+    let set = |bytes: &[u8]| -> BTreeSet<u8> { bytes.iter().copied().collect() };
+    let other = set(delimiters) != set(DELIMITERS);
+    Evidence::Cartridge {
+        name,
+        txn,
+        delimiters: spelled(delimiters),
+        delimiters_of_rows: other.then(|| spelled(DELIMITERS)),
+    }
 }
 
 /// Adds the space up.
@@ -162,7 +186,8 @@ impl MeasureSpace {
         let mut why = "no prefix_counts cartridge lies beside it".to_owned();
         for path in beside(database)? {
             let Ok(cartridge) = Cartridge::read(&path) else { continue };
-            let Ok(kind @ Kind::PrefixCounts(_)) = Kind::of(&cartridge) else { continue };
+            let Ok(kind) = Kind::of(&cartridge) else { continue };
+            let Kind::PrefixCounts(counts) = &kind else { continue };
             if cartridge.header().source_uuid != self.uuid {
                 continue;
             }
@@ -171,13 +196,13 @@ impl MeasureSpace {
                 why = format!("{name} is damaged: {error}");
                 continue;
             }
-            let judged = judge(database, self.uuid, self.newest, &kind, &cartridge);
+            let judged = shelf::judge(database, (self.uuid, self.newest), &kind, &cartridge);
             let staleness = judged.map_err(|error| format!("{name} cannot be judged: {error}"))?;
             if let Some(reason) = staleness.reasons.first() {
                 why = format!("{name} is stale: {reason}");
                 continue;
             }
-            let evidence = Evidence::Cartridge { name, txn: staleness.built_at };
+            let evidence = by_delimiters(name, staleness.built_at, &counts.delimiters);
             return counted(&cartridge, evidence).map_err(|error| error.to_string());
         }
         Err(why)
@@ -205,7 +230,27 @@ fn counted(cartridge: &Cartridge, evidence: Evidence) -> northstar_engine::Resul
 
 #[cfg(test)]
 mod tests {
-    use super::prefix_of;
+    use super::*;
+
+    /// Figures of other groups than those one knows must not look like the same ones.
+    #[test]
+    fn a_cartridge_that_ends_groups_elsewhere_says_so() {
+        let cases: [(&[u8], &str, Option<&str>); 3] = [
+            (b"/:.\0", r"/ : . \x00", Some("/ : |")),
+            (b"|/:", "| / :", None),
+            (b"", "", Some("/ : |")),
+        ];
+        for (delimiters, shown, other) in cases {
+            let found = by_delimiters("c".to_owned(), TxnId::new(1), delimiters);
+            let expected = Evidence::Cartridge {
+                name: "c".to_owned(),
+                txn: TxnId::new(1),
+                delimiters: shown.to_owned(),
+                delimiters_of_rows: other.map(str::to_owned),
+            };
+            assert_eq!(found, expected, "{}", delimiters.escape_ascii());
+        }
+    }
 
     #[test]
     fn keys_are_grouped_by_their_first_part() {

@@ -5,7 +5,6 @@
 //! wrote can be told. [`Evidence`] names the difference, wherever a state is shown.
 
 use crate::job::Desk;
-use crate::model::log::is_commit;
 use northstar_engine::inspect::Source;
 use northstar_engine::inspect::log::{LogView, RecordView, records};
 use northstar_engine::inspect::tree::Root;
@@ -115,7 +114,7 @@ impl States {
 
     /// Takes in records of the log.
     pub fn take_records(&mut self, records: &[RecordView]) {
-        for record in records.iter().filter(|record| is_commit(record)) {
+        for record in records.iter().filter(|record| record.is_commit()) {
             let state = self.entry(record.txn_id);
             (state.lsn, state.ops) = (Some(record.lsn), record.total_ops);
             state.rows = record.key_count.or(state.rows);

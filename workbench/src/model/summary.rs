@@ -2,6 +2,7 @@
 
 use crate::job::{Data, Desk, Job};
 use crate::text;
+use northstar_engine::inspect::log::newest_commit;
 use northstar_engine::inspect::{self, FileKind, MetaJudgement};
 use northstar_engine::printable::Printable;
 use northstar_engine::{FileUuid, Lsn, TxnId};
@@ -44,9 +45,9 @@ pub struct Summary {
     pub warnings: u64,
     /// The file changed while we looked: a writer is at work.
     pub seen_changing: bool,
-    /// Why it cannot be read.
     /// The file system it lies on is mounted read-only.
     pub read_only_mount: bool,
+    /// Why it cannot be read.
     pub error: Option<String>,
 }
 
@@ -125,12 +126,12 @@ impl Job for LoadSummary {
         summary.bytes = source.bytes().map_err(|error| error.to_string())?;
         summary.pages = source.page_count().map_err(|error| error.to_string())?;
         summary.uuid = source.uuid();
-        summary.checkpoint = metas.meta().map(|meta| meta.txn_id);
         summary.read_only_mount = source.is_on_read_only_mount();
+        summary.checkpoint = metas.meta().map(|meta| meta.txn_id);
         let from = metas.meta().map_or(Lsn::new(0), |meta| meta.log_lsn);
         let known = self.known.filter(|(uuid, lsn, _)| *uuid == summary.uuid && *lsn > from);
         let from = known.map_or(from, |(_, lsn, _)| lsn);
-        let found = super::log::newest_commit(&source, from);
+        let found = newest_commit(&source, from);
         summary.log_known = found.or(known.map(|(_, lsn, txn)| (lsn, txn)));
         summary.log_end = summary.log_known.map(|(_, txn)| txn).max(summary.checkpoint);
         summary.metas = Some(Arc::new(metas));

@@ -1,14 +1,14 @@
-//! The check of everything: what is reachable, what is free, what is wrong.
+//! The check of everything: what is reachable, what is free, what is wrong, what is worth knowing.
 
 use crate::job::{Data, Desk, Job};
+use northstar_engine::examine::examine;
+use northstar_engine::inspect::Severity;
 use northstar_engine::inspect::find::Survey;
-use northstar_engine::inspect::{Severity, check_with_survey};
-use std::sync::Arc;
 
 /// Files up to this size are checked without being asked.
 pub const CHECK_UNASKED_BYTES_MAX: u64 = 256 << 20;
 
-/// Checks everything.
+/// Checks everything, the cartridges named for the database included.
 #[derive(Debug)]
 pub struct CheckAll;
 
@@ -19,11 +19,11 @@ impl Job for CheckAll {
 
     fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
         let source = desk.source()?;
-        let survey = check_with_survey(&source, &mut |done, total| desk.progress(done, total));
-        if survey.report.cancelled {
+        let found = examine(&source, &mut |done, total| desk.progress(done, total));
+        if found.survey.report.cancelled {
             return Err("the check was stopped; ctrl-k starts it again".to_owned());
         }
-        Ok(Box::new(Arc::new(survey)))
+        Ok(Box::new(found))
     }
 }
 

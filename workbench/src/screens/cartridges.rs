@@ -8,6 +8,7 @@ use super::{Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::job::Data;
 use crate::model::cartridges::{CartridgeView, Cartridges, FindCartridges, Rebuild, Rebuilt};
+use crate::model::survey::CHECK_UNASKED_BYTES_MAX;
 use crate::place::{At, Place};
 use crate::theme::Role;
 use northstar_engine::cartridge::Staleness;
@@ -160,6 +161,10 @@ impl SheetContent for CartridgesSheet {
         self.building = false;
         self.built = Some((rebuilt.name.clone(), told.clone()));
         let mut effects = self.find(context);
+        // What the last check said of the cartridge no longer holds.
+        if context.summary.bytes <= CHECK_UNASKED_BYTES_MAX {
+            effects.push(Effect::CheckAll);
+        }
         effects.push(Effect::Say(told));
         effects
     }

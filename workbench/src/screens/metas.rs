@@ -89,7 +89,7 @@ impl MetasScreen {
 }
 
 /// How recovery goes on behind the meta.
-fn replay_line(replay: Replay) -> (Role, String) {
+pub(super) fn replay_line(replay: Replay) -> (Role, String) {
     match (replay.refused_at, replay.commits) {
         (Some(at), _) => {
             let what = "was durable once and is no record now";

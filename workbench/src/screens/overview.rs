@@ -1,13 +1,15 @@
 //! The state of everything on one screen: what the file is, how it stands, where to look next.
 
 use super::cartridges::everything;
-use super::problems::place_of;
+use super::metas::replay_line;
+use super::problems::{Entries, Entry};
 use super::sheet::{Line, SheetContent};
 use super::space::{page_lines, states};
 use super::tree::{chosen_root, roots};
 use super::{Context, Effect, ScreenId};
 use crate::job::Data;
 use crate::model::cartridges::{CartridgeView, Cartridges};
+use crate::model::metas::{AskWhatIf, Replay, Torn, WhatIf};
 use crate::model::queue::{LoadQueue, QueueView};
 use crate::model::survey;
 use crate::model::told::told;
@@ -15,11 +17,12 @@ use crate::place::{At, Place};
 use crate::text;
 use crate::theme::Role;
 use northstar_engine::FileUuid;
-use northstar_engine::inspect::{Problem, Severity};
+use northstar_engine::inspect::Severity;
 use serde_json::{Value, json};
 
 const QUEUE: &str = "queue";
 const CARTRIDGES: &str = "cartridges";
+const RECOVERY: &str = "recovery";
 
 /// Findings that are named here; the problems screen has them all.
 const FINDINGS: usize = 5;
@@ -29,9 +32,16 @@ const FINDINGS: usize = 5;
 pub struct OverviewSheet {
     queue: Option<QueueView>,
     cartridges: Option<Vec<CartridgeView>>,
+    /// What recovery would do with the metas and the log as they are.
+    recovery: Option<WhatIf>,
 }
 
 impl OverviewSheet {
+    /// What recovery finds in the log.
+    fn replay(&self) -> Option<Replay> {
+        self.recovery.as_ref()?.replay
+    }
+
     /// The tasks in the database and the answers beside it.
     fn work_lines(&self) -> Vec<Line> {
         let mut lines = vec![Line::head("work")];
@@ -95,21 +105,19 @@ fn health_lines(context: &Context) -> Vec<Line> {
         (0, _) => (Role::Warn, "! the current state loses nothing".to_owned()),
         _ => (Role::Bad, "✗ damaged".to_owned()),
     };
-    let counted = [(errors, "error"), (warnings, "warning"), (notes, "note")];
+    let lints = context.lints.len() as u64;
+    let counted = [(errors, "error"), (warnings, "warning"), (notes, "note"), (lints, "lint")];
     let counted = counted.into_iter().filter(|(count, _)| *count > 0);
     let sums: Vec<String> = counted.map(|(count, noun)| text::plural(count, noun)).collect();
     let sums = if sums.is_empty() { "no finding".to_owned() } else { sums.join(", ") };
     let head = Line::role(role, format!("  {mark}: {sums}"));
-    let mut lines =
-        vec![if report.problems.is_empty() { head } else { head.to(go(ScreenId::Problems)) }];
-    let mut findings: Vec<&Problem> = report.problems.iter().collect();
-    findings.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-    for problem in findings.into_iter().take(FINDINGS) {
-        let (expected, found) = (&problem.expected, &problem.found);
-        let line = format!("{}: expected {expected}, found {found}", problem.place);
-        let line = told(&line, 300);
-        let line = Line::pair(&format!("{} {}", problem.severity.name(), problem.rule), line);
-        lines.push(line.to(place_of(problem).unwrap_or(go(ScreenId::Problems))));
+    let mut entries: Vec<Entry<'_>> = Entries::of(context).iter().collect();
+    let mut lines = vec![if entries.is_empty() { head } else { head.to(go(ScreenId::Problems)) }];
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.severity()));
+    for entry in entries.into_iter().take(FINDINGS) {
+        let name = format!("{} {}", entry.kind(), entry.rule());
+        let line = Line::pair(&name, format!("{}: {}", entry.whereabouts(context), entry.what()));
+        lines.push(line.to(entry.leads_to().unwrap_or(go(ScreenId::Problems))));
     }
     lines
 }
@@ -118,7 +126,7 @@ impl SheetContent for OverviewSheet {
     const ID: ScreenId = ScreenId::Overview;
 
     fn show(&mut self, _: &At, context: &Context) -> Vec<Effect> {
-        let known = self.queue.is_some() && self.cartridges.is_some();
+        let known = self.queue.is_some() && self.cartridges.is_some() && self.recovery.is_some();
         if known { Vec::new() } else { self.reload(context) }
     }
 
@@ -126,15 +134,24 @@ impl SheetContent for OverviewSheet {
         let queue =
             chosen_root(context).map(|root| Effect::Run(QUEUE, Box::new(LoadQueue { root })));
         let cartridges = everything(context).map(|job| Effect::Run(CARTRIDGES, Box::new(job)));
-        queue.into_iter().chain(cartridges).collect()
+        let ask = AskWhatIf { torn: Torn::default() };
+        let recovery = context.summary.loaded.then(|| Effect::Run(RECOVERY, Box::new(ask)));
+        queue.into_iter().chain(cartridges).chain(recovery).collect()
     }
 
     fn loaded(&mut self, data: Data, _: &Context) -> Vec<Effect> {
-        match data.downcast::<QueueView>() {
-            Ok(queue) => self.queue = Some(*queue),
+        let data = match data.downcast::<QueueView>() {
+            Ok(queue) => {
+                self.queue = Some(*queue);
+                return Vec::new();
+            }
+            Err(data) => data,
+        };
+        match data.downcast::<Cartridges>() {
+            Ok(found) => self.cartridges = Some(found.found),
             Err(data) => {
-                if let Ok(found) = data.downcast::<Cartridges>() {
-                    self.cartridges = Some(found.found);
+                if let Ok(recovery) = data.downcast::<WhatIf>() {
+                    self.recovery = Some(*recovery);
                 }
             }
         }
@@ -159,6 +176,9 @@ impl SheetContent for OverviewSheet {
             false => summary.uuid.to_string(),
         };
         lines.push(Line::pair("identity", identity));
+        if summary.read_only_mount {
+            lines.push(Line::pair("mount", "read-only: nobody writes the file by it"));
+        }
         lines.push(Line::head("health"));
         lines.extend(health_lines(context));
         lines.push(Line::head("state"));
@@ -175,7 +195,13 @@ impl SheetContent for OverviewSheet {
                 .push(Line::pair("in the log", format!("txn {log}, {tail}")).to(go(ScreenId::Log)));
         }
         if let Some(metas) = &summary.metas {
-            lines.push(Line::pair("recovery", metas.reason.clone()).to(go(ScreenId::Metas)));
+            let reason = told(&metas.reason, 300);
+            lines.push(Line::pair("recovery", reason).to(go(ScreenId::Metas)));
+        }
+        // Sound metas are half of it: the log behind them may be one that recovery refuses.
+        if let Some(replay @ Replay { refused_at: Some(_), .. }) = self.replay() {
+            let (role, why) = replay_line(replay);
+            lines.push(Line::role(role, format!("  {why}")).to(go(ScreenId::Metas)));
         }
         if let Some(root) = chosen_root(context) {
             let rows = format!("{} in {} levels", text::plural(root.key_count, "row"), root.depth);
@@ -199,6 +225,7 @@ impl SheetContent for OverviewSheet {
             "bytes": summary.bytes,
             "pages": summary.pages,
             "uuid": summary.uuid.to_string(),
+            "read_only_mount": summary.read_only_mount,
             "checkpoint_txn": summary.checkpoint,
             "log_txn": summary.log_end,
             "key_count": chosen_root(context).map(|root| root.key_count),
@@ -206,6 +233,8 @@ impl SheetContent for OverviewSheet {
             "errors": summary.errors,
             "warnings": summary.warnings,
             "notes": context.survey.as_ref().map(|survey| survey::count(survey, Severity::Note)),
+            "lints": context.survey.as_ref().map(|_| context.lints.len()),
+            "recovery": self.replay(),
             "pages_by_state": states(context),
             "tasks_by_state": self.queue.as_ref().map(states_of),
             "cartridges": self.cartridges.as_ref().map(Vec::len),

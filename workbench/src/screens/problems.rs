@@ -1,21 +1,20 @@
-//! Everything that is wrong with the file: rule, place, what was expected, what was found; of the
-//! selected finding also what its rule demands and how bad it is.
+//! Everything that a check found: what is wrong, then what is worth knowing. A line each; of the selected one
+//! also what its rule demands and how bad it is.
 //!
-//! The list is that of `northstar-headless check`: one check, two faces.
+//! The lists are those of `northstar-headless check`: one check, two faces.
+
+mod entry;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::job::Data;
-use crate::model::pagemap::state_text;
 use crate::model::rules;
-use crate::model::told::told;
-use crate::place::{At, Place};
+use crate::place::At;
 use crate::theme::Role;
 use crate::widgets::list::Cursor;
 use crate::widgets::{Painter, text};
-use northstar_engine::error;
-use northstar_engine::inspect::{Problem, Severity};
-use northstar_engine::printable::Printable;
+pub(super) use entry::{Entries, Entry};
+use northstar_engine::inspect::Report;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -23,6 +22,9 @@ use std::collections::BTreeMap;
 const WIDE: u16 = 120;
 /// Rows of the list that the explanation below leaves at least.
 const LIST_ROWS_MIN: u16 = 4;
+/// Columns a place has at least, and where what is so begins then.
+const PLACE: u16 = 12;
+const WHAT: u16 = 28;
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -30,77 +32,26 @@ pub struct ProblemsScreen {
     cursor: Cursor,
 }
 
-fn problems(context: &Context) -> &[Problem] {
-    context.survey.as_ref().map_or(&[], |survey| &survey.report.problems)
-}
-
-pub(super) fn place_of(problem: &Problem) -> Option<Place> {
-    match problem.place {
-        error::Place::Page(page) => Some(Place::page(page)),
-        error::Place::Lsn(lsn) => Some(Place::new(ScreenId::Log, At::Lsn(lsn))),
-        _ => None,
+/// The result in a few words.
+fn verdict(report: &Report, lints: usize) -> (Role, String) {
+    let lints = match lints {
+        0 => String::new(),
+        count => format!(", {}", text::plural(count as u64, "lint")),
+    };
+    match report.problems.len() as u64 {
+        0 => (Role::Good, format!("✓ nothing is wrong{lints}")),
+        count => (Role::Title, format!("{}{lints}", text::plural(count, "finding"))),
     }
 }
 
-fn line(problem: &Problem) -> String {
-    let file = problem.file.file_name().unwrap_or(problem.file.as_os_str());
+fn counted(report: &Report, cartridges: u64) -> String {
     format!(
-        "{}: {}: {}: expected {}, found {} ({})",
-        problem.severity.name(),
-        problem.place,
-        problem.rule,
-        told(&problem.expected, 200),
-        told(&problem.found, 200),
-        Printable::capped(file.as_encoded_bytes(), 60).as_str(),
+        "{}, {}, {}, {} checked",
+        text::plural(report.pages, "page"),
+        text::plural(report.rows, "row"),
+        text::plural(report.log_records, "log record"),
+        text::plural(cartridges, "cartridge")
     )
-}
-
-/// What a severity says about the data.
-const fn consequence(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => {
-            "error: data is damaged here; northstar-headless salvage saves what can still be read"
-        }
-        Severity::Warning => {
-            "warning: the current state loses nothing; the engine works around it, or only older \
-             states are touched"
-        }
-        Severity::Note => "note: nothing is lost",
-    }
-}
-
-/// A finding with all that helps to understand it, as names and sentences.
-fn explained(problem: &Problem, context: &Context) -> Vec<(&'static str, Role, String)> {
-    let printable = |text: &str| told(text, 300);
-    let (_, role) = mark(problem.severity);
-    let file = problem.file.file_name().unwrap_or(problem.file.as_os_str());
-    let file = Printable::capped(file.as_encoded_bytes(), 60);
-    let place = format!("{} of {}", problem.place, file.as_str());
-    let mut lines = vec![
-        ("", role, consequence(problem.severity).to_owned()),
-        (
-            "where",
-            Role::Text,
-            if problem.place == error::Place::File { file.into_string() } else { place },
-        ),
-        ("expected", Role::Text, printable(&problem.expected)),
-        ("found", Role::Text, printable(&problem.found)),
-    ];
-    if let Some(meaning) = rules::meaning(problem.rule) {
-        lines.push((problem.rule, Role::Dim, meaning));
-    }
-    if let (error::Place::Page(page), Some(survey)) = (problem.place, &context.survey) {
-        lines.push(("page", Role::Dim, format!("p{page} is {}", state_text(survey.state(page)))));
-    }
-    lines
-}
-
-const fn mark(severity: Severity) -> (&'static str, Role) {
-    match severity {
-        Severity::Error => ("✗", Role::Bad),
-        Severity::Warning => ("!", Role::Warn),
-        Severity::Note => ("·", Role::Dim),
-    }
 }
 
 impl Component for ProblemsScreen {
@@ -110,23 +61,23 @@ impl Component for ProblemsScreen {
 
     fn works(&self, context: &Context) -> Vec<Act> {
         let mut works = Vec::new();
-        let problems = problems(context);
-        if problems.get(self.cursor.at).and_then(place_of).is_some() {
+        let entries = Entries::of(context);
+        if entries.get(self.cursor.at).and_then(|entry| entry.leads_to()).is_some() {
             works.push(Act::Open);
         }
-        if !problems.is_empty() {
+        if !entries.is_empty() {
             works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         }
         works
     }
 
     fn act(&mut self, act: Act, context: &Context) -> Vec<Effect> {
-        let problems = problems(context);
+        let entries = Entries::of(context);
         if act == Act::Open {
-            let place = problems.get(self.cursor.at).and_then(place_of);
+            let place = entries.get(self.cursor.at).and_then(|entry| entry.leads_to());
             return place.map(Effect::Go).into_iter().collect();
         }
-        self.cursor.go(act, problems.len());
+        self.cursor.go(act, entries.len());
         Vec::new()
     }
 
@@ -152,7 +103,7 @@ impl Component for ProblemsScreen {
     fn failed(&mut self, _: &'static str, _: &str) {}
 
     fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
-        let len = problems(context).len();
+        let len = Entries::of(context).len();
         if let Some(at) = y.checked_sub(2).and_then(|y| self.cursor.row_at(usize::from(y), len)) {
             self.cursor.select(at, len);
         }
@@ -160,8 +111,8 @@ impl Component for ProblemsScreen {
     }
 
     fn copy(&self, context: &Context) -> Option<(String, String)> {
-        let problem = problems(context).get(self.cursor.at)?;
-        Some(("the problem".to_owned(), line(problem)))
+        let entry = Entries::of(context).get(self.cursor.at)?;
+        Some(("the finding".to_owned(), entry.line()))
     }
 
     fn draw(&self, painter: &mut Painter<'_>, context: &Context) {
@@ -170,25 +121,18 @@ impl Component for ProblemsScreen {
             return;
         };
         let report = &survey.report;
-        let counted = format!(
-            "{}, {}, {} checked",
-            text::plural(report.pages, "page"),
-            text::plural(report.rows, "row"),
-            text::plural(report.log_records, "log record")
-        );
-        if report.problems.is_empty() {
-            let x = painter.put(1, 0, "✓ nothing is wrong", Role::Good);
-            painter.put(x + 2, 0, &counted, Role::Dim);
+        let (role, head) = verdict(report, context.lints.len());
+        let x = painter.put(1, 0, &head, role);
+        painter.put(x + 2, 0, &counted(report, context.cartridges_checked), Role::Dim);
+        let entries = Entries::of(context);
+        if entries.is_empty() {
             return;
         }
-        let head = text::plural(report.problems.len() as u64, "finding");
-        let x = painter.put(1, 0, &head, Role::Title);
-        painter.put(x + 2, 0, &counted, Role::Dim);
         let (width, height) = (painter.width(), painter.height());
         let rest = height.saturating_sub(2);
         if width >= WIDE {
             let list = width / 2;
-            self.draw_list(&mut painter.part(0, 2, list, rest), &report.problems);
+            self.draw_list(&mut painter.part(0, 2, list, rest), entries, context);
             painter.fill(list, 2, 1, rest, '│', Role::Border);
             let mut beside = painter.part(list + 2, 2, width - list - 3, rest);
             self.draw_explained(&mut beside, context);
@@ -196,7 +140,7 @@ impl Component for ProblemsScreen {
             let wanted = self.explained_rows(context, width.saturating_sub(2)) + 1;
             let below = wanted.min(rest.saturating_sub(LIST_ROWS_MIN));
             let below = if below > 2 { below } else { 0 };
-            self.draw_list(&mut painter.part(0, 2, width, rest - below), &report.problems);
+            self.draw_list(&mut painter.part(0, 2, width, rest - below), entries, context);
             let top = height - below;
             painter.fill(0, top, width, below.min(1), '─', Role::Border);
             let mut under =
@@ -207,31 +151,41 @@ impl Component for ProblemsScreen {
 
     fn text(&self, context: &Context) -> Vec<String> {
         let Some(survey) = &context.survey else { return vec!["not checked".to_owned()] };
-        let mut lines: Vec<String> = survey.report.problems.iter().map(line).collect();
-        if let Some(problem) = problems(context).get(self.cursor.at) {
+        let entries = Entries::of(context);
+        let mut lines: Vec<String> = entries.iter().map(Entry::line).collect();
+        if let Some(entry) = entries.get(self.cursor.at) {
             lines.push(String::new());
-            let pieces = explained(problem, context).into_iter();
+            let pieces = entry.explained(context).into_iter();
             lines.extend(
                 pieces.map(|(name, _, text)| format!("{name:<9} {text}").trim().to_owned()),
             );
             lines.push(String::new());
         }
-        if lines.is_empty() {
+        if survey.report.problems.is_empty() {
             lines.push("nothing is wrong".to_owned());
         }
-        lines.push(format!(
-            "{} pages, {} rows, {} log records checked",
-            survey.report.pages, survey.report.rows, survey.report.log_records
-        ));
+        lines.push(counted(&survey.report, context.cartridges_checked));
         lines
     }
 
     fn json(&self, context: &Context) -> Value {
-        let report = context.survey.as_ref().map(|survey| &survey.report);
-        let broken = problems(context).iter().map(|problem| problem.rule);
+        let entries = Entries::of(context);
         let rules: BTreeMap<&str, Option<String>> =
-            broken.map(|rule| (rule, rules::meaning(rule))).collect();
-        json!({ "screen": "problems", "report": report, "rules": rules })
+            entries.iter().map(|entry| (entry.rule(), rules::meaning(entry.rule()))).collect();
+        let report = context.survey.as_ref().map(|survey| {
+            let report = &survey.report;
+            json!({
+                "problems": entries.problems().map(Entry::json).collect::<Vec<Value>>(),
+                "problems_unlisted": report.problems_unlisted,
+                "pages": report.pages,
+                "rows": report.rows,
+                "log_records": report.log_records,
+                "cartridges": context.cartridges_checked,
+                "txn_id": report.txn_id,
+            })
+        });
+        let lints: Vec<Value> = entries.lints().map(Entry::json).collect();
+        json!({ "screen": "problems", "report": report, "lints": lints, "rules": rules })
     }
 }
 
@@ -239,21 +193,18 @@ impl Component for ProblemsScreen {
 const NAME: u16 = 10;
 
 impl ProblemsScreen {
-    fn draw_list(&self, painter: &mut Painter<'_>, problems: &[Problem]) {
+    fn draw_list(&self, painter: &mut Painter<'_>, entries: Entries<'_>, context: &Context) {
         let (width, height) = (painter.width(), painter.height());
-        for (y, at) in (0_u16..).zip(self.cursor.window(problems.len(), usize::from(height))) {
-            let Some(problem) = problems.get(at) else { break };
-            let (glyph, role) = mark(problem.severity);
+        for (y, at) in (0_u16..).zip(self.cursor.window(entries.len(), usize::from(height))) {
+            let Some(entry) = entries.get(at) else { break };
+            let (glyph, role) = entry.mark();
             painter.put(1, y, glyph, role);
-            painter.put(3, y, problem.rule, role);
-            let behind = painter.put(12, y, &problem.place.to_string(), Role::Link);
-            let found = told(&problem.found, 200);
-            let expected = told(&problem.expected, 200);
-            let what = format!("expected {}, found {}", expected, found);
+            painter.put(3, y, entry.rule(), role);
+            let behind = painter.put(PLACE, y, &entry.whereabouts(context), Role::Link);
             // A place in the log is long: what is behind it moves on.
-            let x = behind.saturating_add(2).max(28);
+            let x = behind.saturating_add(2).max(WHAT);
             let room = usize::from(width.saturating_sub(x));
-            painter.put(x, y, &text::cut(&what, room), Role::Text);
+            painter.put(x, y, &text::cut(&entry.what(), room), Role::Text);
             if at == self.cursor.at {
                 painter.mark(0, y, width, 1, Role::Selected);
                 painter.put(0, y, "▌", Role::Selected);
@@ -263,8 +214,9 @@ impl ProblemsScreen {
 
     /// The selected finding, a name and its lines each.
     fn explanation(&self, context: &Context, width: u16) -> Vec<(&'static str, Role, Vec<String>)> {
-        let selected = problems(context).get(self.cursor.at);
-        let pieces = selected.map(|problem| explained(problem, context)).unwrap_or_default();
+        let entries = Entries::of(context);
+        let selected = entries.get(self.cursor.at);
+        let pieces = selected.map(|entry| entry.explained(context)).unwrap_or_default();
         let wrapped = pieces.into_iter().map(|(name, role, text)| {
             let room = if name.is_empty() { width } else { width.saturating_sub(NAME) };
             (name, role, text::wrap(&text, usize::from(room)))

@@ -5,7 +5,7 @@ use super::sheet::{Line, SheetContent};
 use super::tree::chosen_root;
 use super::{Context, Effect, ScreenId};
 use crate::job::Data;
-use crate::model::space::{Evidence, MeasureSpace, Space, Usage};
+use crate::model::space::{Evidence, MeasureSpace, PLAIN_BYTES, Space, Usage};
 use crate::place::{At, Place};
 use crate::text;
 use crate::theme::Role;
@@ -95,16 +95,24 @@ fn kind_lines(context: &Context) -> Vec<Line> {
     lines
 }
 
-fn evidence_line(evidence: &Evidence) -> Line {
+/// Where the figures come from, and whether they would be others without the cartridge.
+fn evidence_lines(evidence: &Evidence) -> Vec<Line> {
+    let cartridges = Place::new(ScreenId::Cartridges, At::Here);
     match evidence {
-        Evidence::Cartridge { name, txn } => {
+        Evidence::Cartridge { name, txn, delimiters, delimiters_of_rows } => {
             let line = format!("  from the cartridge {name}, for txn {txn}");
-            Line::role(Role::Good, line).to(Place::new(ScreenId::Cartridges, At::Here))
+            let mut lines = vec![Line::role(Role::Good, line).to(cartridges)];
+            if let Some(own) = delimiters_of_rows {
+                lines.push(Line::role(Role::Warn, format!("  its groups end at {delimiters}")));
+                let without = format!("  without it: at {own}, else after {PLAIN_BYTES} bytes");
+                lines.push(Line::role(Role::Warn, without));
+            }
+            lines
         }
         Evidence::Tree { txn, why } => {
             let why = Printable::capped(why, 120);
             let line = format!("  every row of txn {txn} was read: {}", why.as_str());
-            Line::role(Role::Dim, line).to(Place::new(ScreenId::Cartridges, At::Here))
+            vec![Line::role(Role::Dim, line).to(cartridges)]
         }
     }
 }
@@ -172,7 +180,7 @@ impl SheetContent for SpaceSheet {
             lines.push(Line::role(Role::Dim, format!("  {why}")));
             return lines;
         };
-        lines.push(evidence_line(&space.evidence));
+        lines.extend(evidence_lines(&space.evidence));
         let mut groups: Vec<(&Vec<u8>, &Usage)> = space.groups.iter().collect();
         groups.sort_by_key(|(prefix, usage)| (std::cmp::Reverse(usage.bytes()), *prefix));
         let total: u64 =

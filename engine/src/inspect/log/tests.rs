@@ -127,6 +127,19 @@ fn records_are_listed_across_segments() {
 }
 
 #[test]
+fn the_newest_commit_is_the_last_one_behind_a_position() {
+    let (bytes, starts) = records_from(0, 1, 5, 0);
+    let (source, _) = open(&[("log", segment_file(&segment_header(1, 0), &bytes))]);
+    let last = (Lsn::new(bytes.len() as u64), TxnId::new(5));
+    for from in [0, starts[4]] {
+        assert_eq!(newest_commit(&source, Lsn::new(from)), Some(last), "from {from}");
+    }
+    assert_eq!(newest_commit(&source, last.0), None, "nothing is behind the last");
+    let (source, _) = open(&[]);
+    assert_eq!(newest_commit(&source, Lsn::new(0)), None, "no log");
+}
+
+#[test]
 fn a_record_is_taken_apart() {
     let (bytes, starts) = records_from(0, 1, 2, 0);
     let (source, log) = open(&[("log", segment_file(&segment_header(1, 0), &bytes))]);

@@ -2,12 +2,10 @@
 
 use super::answer::Answer;
 use crate::job::{Data, Desk, Job};
-use northstar_engine::cartridge::{
-    Cartridge, LogFiles, Policy, SectionInfo, Staleness, is_cartridge,
-};
+use northstar_engine::cartridge::{Cartridge, SectionInfo, Staleness, is_cartridge};
 use northstar_engine::format::content_hash::ContentHash;
 use northstar_engine::printable::Printable;
-use northstar_engine::shelf::Kind;
+use northstar_engine::shelf::{self, Kind};
 use northstar_engine::{FileUuid, TxnId};
 use std::path::{Path, PathBuf};
 
@@ -104,21 +102,6 @@ pub fn beside(database: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-/// How a cartridge stands to the database of which `uuid` and `newest` state were read.
-///
-/// Stale as soon as a commit touched what it reads, as the command line has it by default.
-pub fn judge(
-    database: &Path,
-    uuid: FileUuid,
-    newest: TxnId,
-    kind: &Kind,
-    cartridge: &Cartridge,
-) -> Result<Staleness, String> {
-    LogFiles::of(database, uuid, newest)
-        .and_then(|log| kind.staleness(&log, cartridge, &Policy::default(), None))
-        .map_err(|error| error.to_string())
-}
-
 /// A path's last part, printable.
 pub fn name_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
@@ -139,7 +122,8 @@ impl FindCartridges {
         };
         let kind = kind.ok();
         let judged = kind.as_ref().map(|kind| match self.newest {
-            Some(newest) => judge(database, self.uuid, newest, kind, &cartridge),
+            Some(newest) => shelf::judge(database, (self.uuid, newest), kind, &cartridge)
+                .map_err(|error| error.to_string()),
             None => Err("no state of the database can be told".to_owned()),
         });
         let (staleness, unjudged) = match judged {

@@ -5,7 +5,6 @@
 
 use super::experiment::{DATABASE, Experiment, open};
 use crate::model::deed::Rows;
-use crate::model::log::is_commit;
 use northstar_engine::disk::Storage;
 use northstar_engine::format::meta::StepResult;
 use northstar_engine::inspect::log::{Tail, records, segments};
@@ -169,7 +168,7 @@ fn judge_log(source: &Source, from: Lsn, outcome: &mut Outcome) {
     let mut commits: Option<(TxnId, TxnId)> = None;
     let tail = loop {
         let Ok(part) = records(source, &log, at, BATCH) else { return };
-        for record in part.records.iter().filter(|record| is_commit(record)) {
+        for record in part.records.iter().filter(|record| record.is_commit()) {
             let first = commits.map_or(record.txn_id, |(first, _)| first);
             commits = Some((first, record.txn_id));
         }

@@ -34,9 +34,9 @@ pub(super) fn block(view: &CartridgeView, question: &[u8], context: &Context) ->
     }
     lines.push(Line::pair("size", text::bytes(view.bytes)));
     for section in &view.sections {
-        let (entries, bytes) = (text::count(section.count), text::bytes(section.bytes));
+        let (entries, bytes) = (text::entries(section.count), text::bytes(section.bytes));
         let (offset, crc) = (section.offset, section.crc);
-        let value = format!("{entries} entries, {bytes} at {offset:#x}, checksum {crc:08x}");
+        let value = format!("{entries}, {bytes} at {offset:#x}, checksum {crc:08x}");
         lines.push(Line::pair(&format!("section {}", section.kind), value));
     }
     if let Some(answer) = &view.answer {

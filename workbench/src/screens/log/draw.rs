@@ -2,7 +2,7 @@
 
 use super::list::Row;
 use super::{LogScreen, Pane};
-use crate::model::log::{is_commit, type_name};
+use crate::model::log::type_name;
 use crate::model::pages::field_line;
 use crate::model::told::told;
 use crate::screens::Context;
@@ -43,7 +43,7 @@ pub(super) fn draw(screen: &LogScreen, painter: &mut Painter<'_>, context: &Cont
         let sizes: Vec<u64> = screen
             .records
             .iter()
-            .filter(|record| is_commit(record))
+            .filter(|record| record.is_commit())
             .map(|record| record.end_lsn.get().saturating_sub(record.lsn.get()))
             .collect();
         let largest = sizes.iter().copied().max().unwrap_or(0);
@@ -269,7 +269,7 @@ fn detail_head(
             record.durable_lsn
         ),
     ));
-    if is_commit(record) {
+    if record.is_commit() {
         if let Some(rows) = record.key_count {
             let eventual = if record.eventual { ", did not wait for its sync" } else { "" };
             let ops = text::plural(record.ops.unwrap_or(0), "operation");
