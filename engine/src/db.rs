@@ -29,6 +29,7 @@ mod tests;
 mod time_travel;
 mod verify;
 
+pub use crate::pager::{PooledPage, PooledState};
 pub use crate::txn::Origin;
 pub use crate::txn::event::{CheckpointStep, Event, Observer};
 pub use commits::{CommitOp, CommitRecord, Commits, Follow};
@@ -221,6 +222,14 @@ impl Db {
     /// Counters and gauges.
     pub fn stats(&self) -> Stats {
         stats::collect(&self.handle)
+    }
+
+    /// Every page in the pool, in page order: for a program that shows what its engine does. While others
+    /// work it is told at no one instant, page after page.
+    ///
+    /// Cost: one pass over the frames in use and one short lock; readers and writers pay nothing for it.
+    pub fn pool(&self) -> Vec<PooledPage> {
+        self.handle.pager.census()
     }
 
     /// Syncs, checkpoints and closes. Other handles answer `InvalidArgument` from then on.

@@ -34,6 +34,7 @@ mod write_back;
 
 pub use allocator::{FreeSpace, Run};
 pub use edit::{Edit, Finished, RetiredRun};
+pub use frame::{PooledPage, PooledState};
 pub use page_ref::PageRef;
 pub use region::Page;
 pub use value::Value;
@@ -371,6 +372,11 @@ impl Pager {
             self.file.set_len(bytes)?;
         }
         Ok(cut)
+    }
+
+    /// Every page in memory, in page order; each as it is when it is looked at.
+    pub fn census(&self) -> Vec<PooledPage> {
+        self.pool.census()
     }
 
     /// Gauges and counters.

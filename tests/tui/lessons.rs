@@ -126,6 +126,40 @@ fn a_lesson_that_is_put_away_leaves_no_trace() {
     assert!(!scratch.exists(), "the scratch database is removed");
 }
 
+/// The engine of a lesson runs in this program, so its pool can be seen; that of any other file cannot.
+#[test]
+fn the_pool_of_a_lessons_engine_is_on_the_map() {
+    let demo = demo();
+    let mut app = app(&demo.path());
+    let press = |app: &mut App, keys: &str| print::press(app, keys, SIZE).expect("keys");
+    press(&mut app, "1 m m m m m m");
+    let json = app.json();
+    assert_eq!((&json["mode"], &json["pool"]["visible"]), (&"pool".into(), &false.into()));
+    assert!(app.text().join("\n").contains("it cannot tell which pages are in a pool"));
+    assert!(shown(&app).contains("The pool is memory of the process"), "{}", shown(&app));
+
+    press(&mut app, "9 home j enter 1 m m m m m m");
+    let pooled = |app: &App, state: &str| {
+        let json = app.json();
+        assert_eq!(json["pool"]["visible"], true, "{json}");
+        let pages = json["pool"]["pages"].as_array().expect("a list").iter();
+        pages.filter(|page| page["state"] == state).count()
+    };
+    assert!(pooled(&app, "clean") > 2 && pooled(&app, "dirty") == 0, "{}", shown(&app));
+    assert!(shown(&app).contains("clean, hot"), "{}", shown(&app));
+    // A commit: the path to its leaf is copied, in memory only.
+    press(&mut app, "3 ! 1");
+    assert!(pooled(&app, "dirty") >= 2, "{}", shown(&app));
+    assert!(shown(&app).contains("● dirty"), "{}", shown(&app));
+    assert!(app.text().join("\n").contains("not written yet, 0 pinned"), "{:?}", app.text());
+    // The checkpoint writes it. (The step about the pool is done as soon as it comes.)
+    press(&mut app, "ctrl-n ctrl-n ctrl-n !");
+    assert_eq!(pooled(&app, "dirty"), 0, "{}", shown(&app));
+    // Behind the lesson nothing is seen any more.
+    press(&mut app, "ctrl-e 1");
+    assert_eq!(app.json()["pool"]["visible"], false);
+}
+
 #[test]
 fn keys_that_are_bound_otherwise_are_shown_so() {
     let demo = demo();

@@ -24,6 +24,7 @@ pub mod tree;
 use crate::action::Act;
 use crate::job::{Data, Job};
 use crate::model::latency::Latencies;
+use crate::model::pagemap::pool::PoolView;
 use crate::model::progress::Progress;
 use crate::model::scratch::Exercised;
 use crate::model::summary::Summary;
@@ -56,6 +57,8 @@ pub struct Context {
     pub next_lesson: Option<usize>,
     /// What the engine of the lesson did last.
     pub exercised: Option<Exercised>,
+    /// The pool of the engine that has the file open, as of its last work: only for an engine of this program.
+    pub pool: Option<Arc<PoolView>>,
     /// What the engine of a lesson timed last.
     pub latencies: Option<Arc<Latencies>>,
     /// Rises with every change of what is in here, so that a screen may keep what it made of it.

@@ -149,3 +149,56 @@ fn a_checkpoint_stores_more_history_than_the_cache_holds() {
     let (read, pages) = chains::read_history(&fresh, &meta).unwrap();
     assert_eq!((read == history, pages.len()), (true, 100_000_usize.div_ceil(291)));
 }
+
+/// What the pool is told to hold agrees with what it counts, whoever is at work.
+#[test]
+fn the_pool_can_be_asked_page_by_page() {
+    let storage = MemoryStorage::new();
+    let db = open(&storage).unwrap();
+    let agreed = || {
+        let (pool, stats) = (db.pool(), db.stats());
+        assert!(pool.is_sorted_by(|a, b| a.page < b.page), "in page order, each once");
+        let unclean = pool.iter().filter(|page| page.state != PooledState::Clean).count() as u64;
+        assert_eq!((pool.len() as u64, unclean), (stats.cache_resident, stats.cache_dirty));
+        pool
+    };
+    let of = |state: PooledState| agreed().iter().filter(|page| page.state == state).count();
+    let mut w = db.begin_write().unwrap();
+    for key in 0..500u32 {
+        w.put(key.to_be_bytes(), [7u8; 100]).unwrap();
+    }
+    assert!(w.get(7u32.to_be_bytes()).unwrap().is_some(), "a look puts what waits into the tree");
+    assert!(of(PooledState::Private) > 2 && of(PooledState::Dirty) == 0, "{:?}", agreed());
+    let txn_id = w.commit().unwrap();
+    assert!(of(PooledState::Private) == 0 && of(PooledState::Dirty) > 2, "{:?}", agreed());
+    assert!(agreed().iter().all(|page| page.birth == txn_id && page.pins == 0 && page.hot));
+
+    db.checkpoint().unwrap();
+    assert_eq!(of(PooledState::Dirty), 0);
+    let reader = db.begin_read().unwrap();
+    let value = reader.get(7u32.to_be_bytes()).unwrap();
+    let pinned = || agreed().iter().filter(|page| page.pins > 0).count();
+    assert_eq!(pinned(), 1, "the leaf of the value that is kept");
+    drop(value);
+    assert_eq!(pinned(), 0);
+}
+
+/// In a pool that is too small eviction tells hot from cold.
+#[test]
+fn pages_that_nobody_looked_at_again_are_cold() {
+    let storage = MemoryStorage::new();
+    let db = open(&storage).unwrap();
+    let mut w = db.begin_write().unwrap();
+    for key in 0..20_000u32 {
+        w.put(key.to_be_bytes(), [7u8; 100]).unwrap();
+    }
+    w.commit().unwrap();
+    db.checkpoint().unwrap();
+    let reader = db.begin_read().unwrap();
+    assert_eq!(reader.iter().unwrap().count(), 20_000);
+    let (pool, stats) = (db.pool(), db.stats());
+    assert_eq!(pool.len() as u64, stats.cache_resident);
+    assert!(stats.cache_evictions > 0, "the tree is larger than the pool");
+    let hot = pool.iter().filter(|page| page.hot).count();
+    assert!(hot > 0 && hot < pool.len(), "{hot} of {} are hot", pool.len());
+}

@@ -15,8 +15,10 @@
 
 #![allow(unsafe_code)]
 
+mod census;
 mod supply;
 
+pub use census::{PooledPage, PooledState};
 pub(super) use supply::Need;
 
 use super::apart::Apart;

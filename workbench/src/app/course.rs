@@ -64,6 +64,7 @@ impl App {
         if let Ok(made) = data.downcast::<Made>() {
             self.note = None;
             self.begin(made.lesson, Some(made.scratch), out);
+            self.context.pool = made.pool;
         }
     }
 
@@ -157,6 +158,7 @@ impl App {
         let Ok(exercised) = data.downcast::<Exercised>() else { return };
         let latencies = self.context.latencies.take();
         self.context.latencies = exercised.latencies.clone().or(latencies);
+        self.context.pool = Some(Arc::clone(&exercised.pool));
         self.context.exercised = Some(*exercised);
         self.reload(out);
         if self.context.exercised.as_ref().is_some_and(|done| done.latencies.is_some()) {

@@ -96,6 +96,8 @@ impl App {
         out.extend(self.running.drain(..).map(|job| Cmd::Stop(job.generation)));
         self.context.summary = Summary::unread(&file);
         self.context.survey = None;
+        self.context.lints.clear();
+        self.context.pool = None;
         self.context.version += 1;
         for id in ScreenId::ALL.iter().filter(|id| !id.is_of_program()) {
             self.screens[*id as usize] = screens::make(*id);

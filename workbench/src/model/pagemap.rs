@@ -5,13 +5,16 @@
 
 mod ages;
 pub mod class;
+pub mod pool;
 
 use ages::Ages;
 pub use class::{CLASSES, Class, Mode, state_text};
 use northstar_engine::format::page::PageType;
 use northstar_engine::inspect::find::{PageState, PageSummary, Survey};
 use northstar_engine::{PageId, TxnId};
+use pool::PoolView;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// One page, in as few bytes as a map needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub struct PageMap {
     ages: Ages,
     /// Pages born after this state are what the last checkpoint wrote.
     base: Option<TxnId>,
+    /// The pool of the engine that has the file open, if it can be seen.
+    pool: Option<Arc<PoolView>>,
 }
 
 impl PageMap {
@@ -141,9 +146,31 @@ impl PageMap {
         self.recount();
     }
 
+    /// Takes over what is known of the pool; whether that is new.
+    pub fn set_pool(&mut self, pool: Option<&Arc<PoolView>>) -> bool {
+        let known = match (&self.pool, pool) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            _ => false,
+        };
+        self.pool = pool.cloned();
+        !known
+    }
+
+    /// What is known of the pool.
+    pub fn pool(&self) -> Option<&PoolView> {
+        self.pool.as_deref()
+    }
+
     /// How many pages are known.
     pub fn len(&self) -> usize {
         self.pages.len()
+    }
+
+    /// How many pages `mode` has something to say of: a pool holds pages that the file does not have yet.
+    pub fn extent(&self, mode: Mode) -> usize {
+        let pooled = self.pool.as_ref().filter(|_| mode == Mode::Pool).map_or(0, |pool| pool.end());
+        self.pages.len().max(usize::try_from(pooled).unwrap_or(usize::MAX))
     }
 
     /// Whether none is.
@@ -163,6 +190,9 @@ impl PageMap {
 
     /// What page `at` is shown as in `mode`.
     pub fn class(&self, at: usize, mode: Mode) -> Class {
+        if let (Mode::Pool, Some(pool)) = (mode, &self.pool) {
+            return pool.class(at as u64);
+        }
         match self.pages.get(at) {
             Some(brief) => self.class_of(brief, at, mode),
             None => Class::Unread,
@@ -175,6 +205,9 @@ impl PageMap {
 
     /// What pages of `range` together are shown as: a problem if one is, else what most of them are.
     pub fn class_of_range(&self, range: Range<usize>, mode: Mode) -> Class {
+        if let (Mode::Pool, Some(pool)) = (mode, &self.pool) {
+            return pool.class_of_range(range.start as u64..range.end as u64);
+        }
         let mut counts = [0_u32; CLASSES];
         let end = range.end.min(self.pages.len());
         for at in range.start..end {
@@ -192,11 +225,15 @@ impl PageMap {
     }
 
     /// Pages by what they are shown as in `mode`, in the order of the classes. The heat modes count
-    /// kinds: their steps are the picture.
-    pub fn legend(&self, mode: Mode) -> impl Iterator<Item = (Class, u64)> + '_ {
+    /// kinds: their steps are the picture. Of a pool that cannot be seen nothing is counted.
+    pub fn legend(&self, mode: Mode) -> Vec<(Class, u64)> {
+        if mode == Mode::Pool {
+            let pages = self.extent(mode) as u64;
+            return self.pool.as_ref().map(|pool| pool.legend(pages)).unwrap_or_default();
+        }
         let counts = &self.counts.0[mode.counted() as usize];
         let counted = Class::ALL.into_iter().zip(counts.iter().copied());
-        counted.filter(|(_, count)| *count > 0)
+        counted.filter(|(_, count)| *count > 0).collect()
     }
 
     /// How many pages are a problem.

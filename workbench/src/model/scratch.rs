@@ -11,6 +11,7 @@ use crate::model::deed::{Hand, Script};
 use crate::model::engine;
 use crate::model::latency::{self, Latencies};
 use crate::model::lessons::{Exercise, Stage};
+use crate::model::pagemap::pool::PoolView;
 use northstar_engine::cartridge::prefix_counts::PrefixCounts;
 use northstar_engine::cartridge::{BuildRequest, Cartridge, Route, build};
 use northstar_engine::db::Stats;
@@ -116,6 +117,8 @@ pub struct Made {
     pub lesson: usize,
     /// Its database.
     pub scratch: Arc<Scratch>,
+    /// The pool of its engine; none where no engine has it open.
+    pub pool: Option<Arc<PoolView>>,
 }
 
 impl Job for MakeScratch {
@@ -125,7 +128,8 @@ impl Job for MakeScratch {
 
     fn run(self: Box<Self>, _: &mut Desk<'_>) -> std::result::Result<Data, String> {
         let scratch = Arc::new(Scratch::new(self.stage)?);
-        Ok(Box::new(Made { lesson: self.lesson, scratch }))
+        let pool = scratch.hand().as_ref().map(|hand| Arc::new(PoolView::of(hand.db())));
+        Ok(Box::new(Made { lesson: self.lesson, scratch, pool }))
     }
 }
 
@@ -136,6 +140,8 @@ pub struct Exercised {
     pub report: String,
     /// What the engine counts now.
     pub stats: Stats,
+    /// What its pool holds now. It does nothing by itself, so this holds until the next exercise.
+    pub pool: Arc<PoolView>,
     /// What was timed, if something was.
     pub latencies: Option<Arc<Latencies>>,
 }
@@ -177,7 +183,8 @@ impl Job for Perform {
         };
         let stats = hand.stats();
         let report = format!("{what}: {}", engine::written(&before, &stats));
-        Ok(Box::new(Exercised { report, stats, latencies }))
+        let pool = Arc::new(PoolView::of(hand.db()));
+        Ok(Box::new(Exercised { report, stats, pool, latencies }))
     }
 }
 

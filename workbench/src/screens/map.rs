@@ -1,8 +1,9 @@
 //! The map: every page of the file as one cell, or as a part of one.
 //!
 //! A background scan fills it in batches; only the visible cells are drawn. Modes: kind, state (from
-//! the survey of everything reachable), age, fill, checksum, what the last checkpoint wrote, pool. `]`
-//! and `[` walk the problems, `-` and `+` change how many pages a cell stands for.
+//! the survey of everything reachable), age, fill, checksum, what the last checkpoint wrote, and the pool of
+//! an engine that this program runs (a lesson's). `]` and `[` walk the problems, `-` and `+` change how many
+//! pages a cell stands for.
 
 mod draw;
 mod grid;
@@ -11,6 +12,7 @@ mod look;
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::job::{Data, Job};
+use crate::model::pagemap::pool::{POOL_UNSEEN, PoolView, unseen_json};
 use crate::model::pagemap::{Brief, Mode, PageMap};
 use crate::model::pages::{LoadPage, LoadedPage, ScanDone, ScanPages, Scanned};
 use crate::place::{At, Place};
@@ -47,9 +49,15 @@ pub struct MapScreen {
 }
 
 impl MapScreen {
+    /// Pages of the file.
+    fn file_pages(&self, context: &Context) -> usize {
+        let pages = usize::try_from(context.summary.pages).unwrap_or(usize::MAX);
+        pages.max(self.map.len())
+    }
+
+    /// Pages that are shown: in the pool mode also those that only memory has.
     fn total(&self, context: &Context) -> usize {
-        let total = usize::try_from(context.summary.pages).unwrap_or(usize::MAX);
-        total.max(self.map.len())
+        self.file_pages(context).max(self.map.extent(self.mode))
     }
 
     fn select(&mut self, id: u64, context: &Context) -> Vec<Effect> {
@@ -75,9 +83,14 @@ impl MapScreen {
         }
     }
 
-    fn change_mode(&mut self, mode: Mode) {
+    fn change_mode(&mut self, mode: Mode, context: &Context) -> Vec<Effect> {
         self.mode = mode;
         self.zoom.rebuild(&self.map, mode);
+        // What only the pool knew is behind the end for the other modes.
+        match self.selected < self.total(context) as u64 {
+            true => Vec::new(),
+            false => self.select(u64::MAX, context),
+        }
     }
 
     fn orphans(context: &Context) -> Vec<Effect> {
@@ -95,7 +108,7 @@ impl MapScreen {
     /// Pages that the chosen meta knows and the file does not have.
     fn missing(&self, context: &Context) -> u64 {
         let known = context.summary.metas.as_ref().and_then(|metas| metas.meta());
-        known.map_or(0, |meta| meta.page_count.saturating_sub(self.total(context) as u64))
+        known.map_or(0, |meta| meta.page_count.saturating_sub(self.file_pages(context) as u64))
     }
 
     /// The state of the checkpoint before the newest: what is born after it was written by the last.
@@ -154,10 +167,7 @@ impl Component for MapScreen {
             Act::Top => self.select(0, context),
             Act::End => self.select(u64::MAX, context),
             Act::Open => vec![Effect::Go(Place::page(PageId::new(self.selected)))],
-            Act::MapMode => {
-                self.change_mode(self.mode.next());
-                Vec::new()
-            }
+            Act::MapMode => self.change_mode(self.mode.next(), context),
             Act::MapZoomOut | Act::MapZoomIn => {
                 self.zoom.change(act == Act::MapZoomOut, self.total(context));
                 self.zoom.rebuild(&self.map, self.mode);
@@ -192,6 +202,9 @@ impl Component for MapScreen {
     }
 
     fn reload(&mut self, context: &Context) -> Vec<Effect> {
+        if self.map.set_pool(context.pool.as_ref()) {
+            self.zoom.rebuild(&self.map, self.mode);
+        }
         // Pages change at checkpoints only; a live log is no reason to scan again.
         let summary = &context.summary;
         let seen = (summary.bytes, summary.checkpoint, context.reloads);
@@ -258,6 +271,9 @@ impl Component for MapScreen {
         match what {
             "state mode" => self.mode == Mode::State,
             "kept page" => self.on_kept,
+            "dirty page" => {
+                self.mode == Mode::Pool && self.map.pool().is_some_and(PoolView::has_dirty)
+            }
             _ => false,
         }
     }
@@ -282,6 +298,10 @@ impl Component for MapScreen {
             lines.push(format!("{:>8}  {row}", self.zoom.first_page(first)));
         }
         lines.push(String::new());
+        if self.mode == Mode::Pool {
+            let words = self.map.pool().map_or(POOL_UNSEEN.to_owned(), PoolView::in_words);
+            lines.push(words);
+        }
         for (class, count) in self.map.legend(self.mode) {
             let glyph = look::cell(class).0;
             lines.push(format!("{glyph}  {:<16} {}", class.name(), text::count(count)));
@@ -307,14 +327,19 @@ impl Component for MapScreen {
                 })
             })
             .collect();
-        let counts: BTreeMap<&str, u64> =
-            self.map.legend(self.mode).map(|(class, count)| (class.name(), count)).collect();
+        let counts: BTreeMap<&str, u64> = self
+            .map
+            .legend(self.mode)
+            .iter()
+            .map(|(class, count)| (class.name(), *count))
+            .collect();
         json!({
             "screen": "map",
             "complete": self.map.is_complete(),
             "missing": self.missing(context),
             "mode": self.mode.name(),
             "counts": counts,
+            "pool": self.map.pool().map_or_else(unseen_json, PoolView::json),
             "pages": pages,
         })
     }

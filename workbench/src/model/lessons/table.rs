@@ -111,6 +111,11 @@ const ONE_PUT: Lesson = Lesson {
             &[Screen(Id::Metas)],
             At(Id::Metas),
         ),
+        step(
+            "So far, and no further. Where is the new row in the meantime? In memory, and the map can ask for that here, because this program runs the engine: change its colours until they show the pool. ● is a page that is not written yet.",
+            &[Screen(Id::Map), Again(Act::MapMode)],
+            Achieved(Id::Map, "dirty page"),
+        ),
         does(
             "Recovery would open the chosen meta and replay one commit. Now let the engine make a checkpoint: it brings the pages up to the log.",
             Deeds("checkpoint"),

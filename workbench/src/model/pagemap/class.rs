@@ -21,7 +21,7 @@ pub enum Mode {
     Checksum,
     /// Whether the last checkpoint wrote it.
     Changed,
-    /// Whether a running engine holds it in memory.
+    /// Whether and how an engine of this program holds it in memory.
     Pool,
 }
 
@@ -48,8 +48,8 @@ impl Mode {
         Self::ALL[(self as usize + 1) % Self::ALL.len()]
     }
 
-    /// The mode whose classes are counted for its legend: heat has no names, a pool that cannot be seen
-    /// no members.
+    /// The mode whose classes are counted page by page for its legend: heat has no names, and a pool is
+    /// counted by what it holds.
     pub const fn counted(self) -> Self {
         match self {
             Self::Age | Self::Fill | Self::Pool => Self::Kind,
@@ -122,6 +122,13 @@ classes! {
     NeverWritten "never written";
     NotKnown "not known";
     NotSeen "not visible";
+    Pinned "pinned";
+    Private "being built";
+    BeingWritten "being written";
+    Dirty "dirty";
+    Hot "clean, hot";
+    Cold "clean, cold";
+    NotPooled "not in the pool";
     Step0 "step 1"; Step1 "step 2"; Step2 "step 3"; Step3 "step 4";
     Step4 "step 5"; Step5 "step 6"; Step6 "step 7"; Step7 "step 8";
     Unread "not read yet";

@@ -20,7 +20,7 @@ fn leaves(first: u64, count: u64, birth: u64) -> Vec<PageSummary> {
 }
 
 fn counted(map: &PageMap, mode: Mode) -> Vec<(Class, u64)> {
-    map.legend(mode).collect()
+    map.legend(mode)
 }
 
 #[test]
@@ -59,4 +59,26 @@ fn a_cell_of_many_pages_shows_a_problem_first_and_then_the_most() {
     assert_eq!(map.class_of_range(4..8, Mode::Kind), Class::Bad);
     assert_eq!(map.class_of_range(8..12, Mode::Kind), Class::Unread);
     assert_eq!(map.class_of_range(0..8, Mode::Pool), Class::NotSeen);
+}
+
+#[test]
+fn a_pool_that_is_seen_is_shown_and_one_that_is_not_counts_nothing() {
+    let db =
+        northstar_engine::Options::new().background(false).open_in_memory().expect("a database");
+    let mut write = db.begin_write().expect("a writer");
+    write.put("apple", "red").expect("a put");
+    write.commit().expect("a commit");
+    let mut map = PageMap::default();
+    map.take(0, &leaves(0, 2, 1), None);
+    assert_eq!((map.class(2, Mode::Pool), counted(&map, Mode::Pool)), (Class::Unread, vec![]));
+    let pool = Arc::new(PoolView::of(&db));
+    assert!(map.set_pool(Some(&pool)) && !map.set_pool(Some(&pool)), "new once");
+    // Its leaf was never written: it is behind the end of the two metas.
+    assert_eq!((map.extent(Mode::Kind), map.extent(Mode::Pool)), (2, 3));
+    assert_eq!(map.class(2, Mode::Pool), Class::Dirty);
+    assert_eq!(map.class_of_range(0..4, Mode::Pool), Class::Dirty);
+    assert_eq!(counted(&map, Mode::Pool), [(Class::Dirty, 1), (Class::NotPooled, 2)]);
+    assert_eq!(map.class(2, Mode::Kind), Class::Unread, "other modes know the file only");
+    assert!(map.set_pool(None));
+    assert_eq!(map.class(1, Mode::Pool), Class::NotSeen);
 }

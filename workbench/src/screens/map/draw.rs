@@ -3,6 +3,7 @@
 use super::grid::Grid;
 use super::look::{cell, state_role};
 use super::{Context, MapScreen};
+use crate::model::pagemap::pool::POOL_UNSEEN;
 use crate::model::pagemap::{Class, Mode, state_text};
 use crate::model::pages::LoadedPage;
 use crate::model::told::told;
@@ -19,10 +20,6 @@ const SIDE_WIDE: u16 = 56;
 const WIDE: u16 = 76;
 /// and from this on it is the wide one.
 const VERY_WIDE: u16 = 140;
-
-/// Why the pool is not shown, in the pool mode.
-const POOL_UNSEEN: &str = "The pool is memory of the process that writes the file. This is another \
-    process: it sees the file only, so it cannot tell which pages are in a pool.";
 
 /// What there is to say of pages behind the file's end.
 pub(super) fn missing_line(pages: u64) -> Option<String> {
@@ -121,8 +118,12 @@ impl MapScreen {
         y += 1;
         match self.mode {
             Mode::Pool => {
-                for line in text::wrap(POOL_UNSEEN, width) {
-                    painter.put(0, y, &line, Role::Warn);
+                let (role, what) = match self.map.pool() {
+                    Some(pool) => (Role::Dim, pool.in_words()),
+                    None => (Role::Warn, POOL_UNSEEN.to_owned()),
+                };
+                for line in text::wrap(&what, width) {
+                    painter.put(0, y, &line, role);
                     y += 1;
                 }
             }
@@ -147,16 +148,14 @@ impl MapScreen {
             Mode::Pool => 1,
             _ => 0,
         };
-        if self.mode != Mode::Pool {
-            // A heat has no glyphs to explain: what is counted then are the kinds.
-            let heat = matches!(self.mode, Mode::Age | Mode::Fill);
-            for (class, count) in self.map.legend(self.mode) {
-                let (glyph, role) = cell(class);
-                painter.put_char(0, y, if heat { ' ' } else { glyph }, role);
-                painter.put(2, y, class.name(), Role::Dim);
-                painter.put_right(28, y, &text::count(count), Role::Text);
-                y += 1;
-            }
+        // A heat has no glyphs to explain: what is counted then are the kinds.
+        let heat = matches!(self.mode, Mode::Age | Mode::Fill);
+        for (class, count) in self.map.legend(self.mode) {
+            let (glyph, role) = cell(class);
+            painter.put_char(0, y, if heat { ' ' } else { glyph }, role);
+            painter.put(2, y, class.name(), Role::Dim);
+            painter.put_right(28, y, &text::count(count), Role::Text);
+            y += 1;
         }
         if !self.map.is_complete()
             && let Some(why) = &self.error
@@ -240,6 +239,12 @@ impl MapScreen {
             (None, _) => "unknown",
         };
         lines.push((Role::Title, format!("p{id}  {kind}  @{:#010x}", view.offset)));
+        if self.mode == Mode::Pool {
+            lines.push(match self.map.pool() {
+                Some(pool) => (Role::Accent, pool.page_in_words(id)),
+                None => (Role::Warn, "its pool is another process's".to_owned()),
+            });
+        }
         let is_node = matches!(view.page_type, Some(PageType::Internal | PageType::Leaf));
         if let (Some(level), Some(birth)) = (view.level, view.birth) {
             let level = if is_node { format!("level {level}  ") } else { String::new() };
@@ -255,10 +260,7 @@ impl MapScreen {
             if is_node {
                 lines.push((Role::Text, filled));
             }
-            let entries = match view.entries {
-                1 => "1 entry".to_owned(),
-                count => format!("{} entries", text::count(count)),
-            };
+            let entries = text::entries(view.entries);
             if view.page_type != Some(PageType::Meta) {
                 lines.push((Role::Text, entries));
             }

@@ -130,7 +130,7 @@ impl Zoom {
     /// Everything has changed.
     pub(super) fn rebuild(&mut self, map: &PageMap, mode: Mode) {
         self.classes.clear();
-        self.patch(map, mode, 0..map.len());
+        self.patch(map, mode, 0..map.extent(mode));
     }
 
     /// The pages of `changed` have changed.
@@ -139,7 +139,7 @@ impl Zoom {
             return;
         }
         let pages = self.pages_usize();
-        let cells = map.len().div_ceil(pages);
+        let cells = map.extent(mode).div_ceil(pages);
         self.classes.resize(cells, Class::Unread);
         for cell in changed.start / pages..changed.end.div_ceil(pages).min(cells) {
             self.classes[cell] = map.class_of_range(cell * pages..(cell + 1) * pages, mode);

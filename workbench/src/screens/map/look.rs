@@ -32,7 +32,13 @@ pub(super) fn cell(class: Class) -> (char, Role) {
         Class::Free => ('·', Role::Free),
         Class::NeverWritten => ('_', Role::Dim),
         Class::NotKnown => ('~', Role::Dim),
-        Class::NotSeen => ('-', Role::Dim),
+        Class::NotSeen | Class::NotPooled => ('-', Role::Dim),
+        Class::Pinned => ('◆', Role::Overflow),
+        Class::Private => ('◐', Role::Internal),
+        Class::BeingWritten => ('◌', Role::Changed),
+        Class::Dirty => ('●', Role::Added),
+        Class::Hot => ('▓', Role::Leaf),
+        Class::Cold => ('░', Role::Old),
         _ => (' ', Role::Dim),
     }
 }
@@ -56,7 +62,7 @@ mod tests {
     fn classes_of_one_mode_have_glyphs_of_their_own() {
         use Class as C;
         let always = [C::Bad, C::Orphan, C::Free, C::NeverWritten, C::Unread];
-        let modes: [&[Class]; 4] = [
+        let modes: [&[Class]; 5] = [
             &[
                 C::MetaA,
                 C::MetaB,
@@ -70,6 +76,7 @@ mod tests {
             &[C::Meta, C::Live, C::Kept, C::Chain, C::Retired, C::Outside, C::Used, C::NotKnown],
             &[C::Verifies, C::FreeUnverified],
             &[C::Written, C::Older],
+            &[C::Pinned, C::Private, C::BeingWritten, C::Dirty, C::Hot, C::Cold, C::NotPooled],
         ];
         for ascii in [false, true] {
             let look = Look { ascii, ..Look::default() };
