@@ -1,7 +1,7 @@
 //! Opening and the files on disk: create, reopen, lock, read-only, refuse.
 
 use crate::support::{Place, latest, put, rows};
-use northstar_engine::{Durability, Error, History, LogRetention, Options, TxnId};
+use northstar_engine::{Durability, Error, History, LogRetention, Options, Origin, TxnId};
 
 #[test]
 fn a_database_survives_closing_dropping_and_reopening() {
@@ -184,6 +184,33 @@ fn a_read_only_opener_replays_changes_all_over_the_file_in_memory() {
         assert_eq!(key[..], n.to_be_bytes());
         assert_eq!(value.len(), if n % 10 == 0 { 1 } else { 1000 });
     }
+}
+
+/// Each state that the history keeps has a root of its own after a replay: a few hundred of them did not fit into the
+/// reader's cache, and it tried to write.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_opener_behind_more_kept_states_than_its_cache_holds() {
+    let place = Place::new();
+    let db = place.open_with(Options::new().background(false).history(History::All));
+    for n in 1..=401_u32 {
+        let mut w = db.begin_write().unwrap();
+        w.put(n.to_be_bytes(), [1; 100]).unwrap();
+        w.commit_with(Durability::Eventual).unwrap();
+        if n == 400 {
+            db.sync().unwrap(); // The next record proves it.
+        }
+    }
+    let options = Options::new().read_only(true).cache_bytes(0);
+    let beside = options.open(place.path()).unwrap();
+    let latest = beside.begin_read().unwrap();
+    assert_eq!((latest.txn_id().get(), latest.len()), (400, 400));
+    for n in (1..latest.len()).step_by(43).chain([latest.len() - 1]) {
+        let then = beside.begin_read_at(TxnId::new(n)).unwrap();
+        assert_eq!((then.txn_id().get(), then.len()), (n, n));
+    }
+    let origin = |n| beside.begin_read_at(TxnId::new(n)).unwrap().origin();
+    assert_eq!((origin(1), origin(399)), (Origin::Replayed, Origin::Exact));
 }
 
 #[cfg(target_os = "linux")]

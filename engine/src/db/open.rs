@@ -18,7 +18,7 @@ use crate::db::environment::Environment;
 use crate::db::judge::{Judged, position, snapshot};
 use crate::db::metas::{Metas, Slot};
 use crate::db::options::{LogRetention, Options};
-use crate::db::replay;
+use crate::db::replay::{self, Room};
 use crate::db::shared::{Parts, Shared};
 use crate::db::{Db, space};
 use crate::disk::{
@@ -28,7 +28,7 @@ use crate::disk::{
 use crate::error::{Error, Result};
 use crate::format::meta::Meta;
 use crate::ids::FileUuid;
-use crate::limits::PAGE_BYTES;
+use crate::limits::{CACHE_BYTES_MIN, PAGE_BYTES};
 use crate::log::recover::assess;
 use crate::log::{Chain, LogPaths, LogWriter, Position, Recovery};
 use crate::pager::{self, Pager};
@@ -44,6 +44,12 @@ use std::{
     time::Duration,
 };
 
+/// Pages that past states have besides the cache: 64 MiB.
+const PAST_PAGES: u64 = 4096;
+/// Pages of a level that an operation copies at most: two edges of a range, each with a neighbour.
+const COPIES_A_LEVEL_MAX: u64 = 4;
+/// Levels that a tree gains in a replay at most, but for trees of a few rows a page.
+const GROWTH_MAX: u64 = 3;
 /// Bytes of the shortest operation in the log.
 const OP_BYTES_MIN: u64 = 8;
 /// How often opening starts again because the file was replaced, or a writer moved on, meanwhile.
@@ -346,7 +352,11 @@ fn read_beside(
         ..found
     });
     let behind = recovery.as_ref().map_or(0, |found| found.tail.get() - found.from.get());
-    let extra = bytes_for_replay(&meta, behind, options.tuning.cells_max.is_some());
+    let pages = pages_for_replay(&meta, behind, options.tuning.cells_max.is_some());
+    let past = if meta.history_last > 0 { PAST_PAGES } else { 0 };
+    // An edit writes out what is beyond three quarters of the pool.
+    let extra = pages.saturating_add(past).saturating_mul(4 * PAGE_BYTES as u64) / 3;
+    let extra = usize::try_from(extra).unwrap_or(usize::MAX / 2);
     let pager = new_pager(options, environment, file, &meta, meta.page_count, extra);
     let (rows, _) = chains::read_history(&pager, &meta)?;
     let keep = History::from_limit(meta.history_last);
@@ -360,6 +370,13 @@ fn read_beside(
         observer: options.observer.clone(),
     }));
     if let Some(recovery) = recovery.filter(|found| found.tail > found.from) {
+        let cache_pages = (options.cache_bytes.max(CACHE_BYTES_MIN) / PAGE_BYTES) as u64;
+        let room = Room {
+            pages: cache_pages * 3 / 4 + past,
+            pages_an_operation: COPIES_A_LEVEL_MAX * (u64::from(meta.depth) + GROWTH_MAX),
+            pages_a_state: pages,
+        };
+        let keep = replay::fitting(&chain, &recovery, meta.txn_id, keep, room)?;
         replay::replay(&core, chain, &recovery, meta.txn_id, keep)?;
     }
     let mut slots = [None, None];
@@ -389,18 +406,16 @@ fn read_beside(
     Ok(finish(Shared::new(core, parts, metas)))
 }
 
-/// Memory for what a replay of `log_bytes` can make: it stays in the pool, since nothing may be
-/// written. Frames that are not used cost nothing.
+/// Memory for what a replay of `log_bytes` can make for one state: it stays in the pool, since nothing may be
+/// written. Frames that are not used cost nothing. Past states have the cache and a little more ([`Room`]).
 ///
 /// A page of the file is copied once, and only where an operation leads; what is new fits into pages
 /// that are a quarter full, unless a test makes them hold a few rows only.
-fn bytes_for_replay(meta: &Meta, log_bytes: u64, tiny_pages: bool) -> usize {
+fn pages_for_replay(meta: &Meta, log_bytes: u64, tiny_pages: bool) -> u64 {
     let most_operations = log_bytes / OP_BYTES_MIN;
     let copied = meta.page_count.min(most_operations.saturating_mul(meta.depth.into()));
     let new = if tiny_pages { most_operations } else { log_bytes / (PAGE_BYTES as u64 / 4) };
-    // An edit writes out what is beyond three quarters of the pool.
-    let pages = (copied + new).saturating_mul(4) / 3;
-    usize::try_from(pages.saturating_mul(PAGE_BYTES as u64)).unwrap_or(usize::MAX / 2)
+    copied.saturating_add(new)
 }
 
 /// The public handle; when the last is gone, the database closes.

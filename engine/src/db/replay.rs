@@ -56,6 +56,46 @@ pub(crate) fn replay(
     Ok(())
 }
 
+/// Memory for roots where nothing may be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Pages that all past states together may copy.
+    pub(crate) pages: u64,
+    /// The most that an operation copies.
+    pub(crate) pages_an_operation: u64,
+    /// The most that a state copies, whatever its operations.
+    pub(crate) pages_a_state: u64,
+}
+
+/// As many of the last states that `keep` asks for as have `room` for roots of their own. The others are
+/// rebuilt from the log when they are asked for.
+pub(crate) fn fitting(
+    chain: &Chain,
+    recovery: &Recovery,
+    after: TxnId,
+    keep: History,
+    room: Room,
+) -> Result<History> {
+    if keep.limit() == 0 {
+        return Ok(keep);
+    }
+    let mut stream = transactions(chain.clone(), recovery, after)?;
+    let mut copied = Vec::new();
+    while let Some(found) = stream.next()? {
+        let pages = found.commit.total_ops.saturating_mul(room.pages_an_operation);
+        copied.push(pages.min(room.pages_a_state));
+    }
+    let mut left = room.pages;
+    let fits = |pages: &&u64| {
+        let rest = left.checked_sub(**pages);
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    let count = copied.iter().rev().take_while(fits).count();
+    let all = count == copied.len();
+    Ok(if all { keep } else { History::Last(keep.limit().min(count as u64)) })
+}
+
 /// The states that get a root: the last one, and those the history keeps. A relocation stands for
 /// its predecessor.
 fn boundaries(
