@@ -358,6 +358,41 @@ fn a_file_that_is_no_database_is_refused_and_not_touched() {
     assert!(Options::new().open(place.path()).is_err());
 }
 
+/// Where a file system cannot rename without replacing, the new name is a link, and a crash comes before the old one is
+/// removed: the log was refused, as if an older copy had been put back.
+#[cfg(unix)]
+#[test]
+fn a_log_segment_with_two_names_is_one_segment() {
+    use northstar_engine::disk::{RealStorage, Storage};
+    use northstar_engine::log::{Chain, LogPaths};
+    let place = Place::new();
+    let long = vec![7; 8 << 10];
+    let fill = |db: &northstar_engine::Db| {
+        for n in 0..12_u8 {
+            let mut w = db.begin_write().unwrap();
+            w.put([n], &long).unwrap();
+            w.commit().unwrap();
+        }
+    };
+    let db = place.open_with(Options::new().background(false));
+    fill(&db);
+    drop(db);
+    let storage: std::sync::Arc<dyn Storage> = std::sync::Arc::new(RealStorage::new());
+    let chain = Chain::discover(&storage, &LogPaths::of_database(&place.path())).unwrap();
+    let number = chain.newest().expect("a log").header.number;
+    let second = place.file(&format!("app.ns.log.{number}"));
+    std::fs::hard_link(place.file("app.ns.log"), &second).unwrap();
+    let reader = Options::new().read_only(true).open(place.path()).unwrap();
+    assert_eq!(reader.begin_read().unwrap().len(), 12);
+    drop(reader);
+    let db = place.open_with(Options::new().background(false));
+    assert!(!second.exists(), "the name that was not meant yet");
+    (0..3).for_each(|_| fill(&db));
+    assert!(second.exists(), "the log has gone on");
+    drop(db);
+    assert_eq!(place.open().begin_read().unwrap().len(), 12);
+}
+
 /// Somebody puts a backup in the place of a database that is still open: the log of the one that was open gave the
 /// new one's log another name, and took its place.
 #[cfg(unix)]

@@ -187,6 +187,11 @@ pub(super) fn prepare(
     if storage.exists(&paths.next())? {
         storage.unlink(&paths.next())?;
     }
+    if let Some(second) = chain.second_name() {
+        // The rotation that gave it is not done: it is as if it had not begun.
+        storage.unlink(second)?;
+        renamed = true;
+    }
     match remedy(&chain, &recovery)? {
         Remedy::None => restore_name(storage, paths, &chain)?,
         Remedy::Erase => {

@@ -53,6 +53,7 @@ pub struct Chain {
     segments: Arc<[Segment]>,
     broken: Option<Corrupt>,
     leftovers: Vec<PathBuf>,
+    second_name: Option<PathBuf>,
 }
 
 impl Chain {
@@ -76,14 +77,8 @@ impl Chain {
     }
 
     fn discover_once(storage: &Arc<dyn Storage>, paths: &LogPaths) -> Result<Self> {
-        let (has_active, numbers) = names(storage, paths)?;
-        let mut chain = Self {
-            storage: Arc::clone(storage),
-            paths: paths.clone(),
-            segments: Arc::from([]),
-            broken: None,
-            leftovers: Vec::new(),
-        };
+        let (has_active, mut numbers) = names(storage, paths)?;
+        let mut chain = Self::of(Arc::clone(storage), paths.clone(), Vec::new());
         let newest_path = match (has_active, numbers.last()) {
             (true, _) => paths.active(),
             (false, Some(&highest)) => paths.numbered(highest),
@@ -91,6 +86,14 @@ impl Chain {
         };
         let newest = read_segment(storage, &newest_path)?;
         let number = newest.header.number;
+        let numbered = paths.numbered(number);
+        if has_active
+            && numbers.last() == Some(&number)
+            && is_one_file(storage, &newest_path, &numbered)?
+        {
+            numbers.pop();
+            chain.second_name = Some(numbered);
+        }
         if let Some(&above) = numbers.last()
             && (above > number
                 || (has_active && above == number)
@@ -122,7 +125,8 @@ impl Chain {
 
     /// A chain of segments that the writer knows to be joined.
     pub(crate) fn of(storage: Arc<dyn Storage>, paths: LogPaths, segments: Vec<Segment>) -> Self {
-        Self { storage, paths, segments: segments.into(), broken: None, leftovers: Vec::new() }
+        let (segments, leftovers) = (segments.into(), Vec::new());
+        Self { storage, paths, segments, broken: None, leftovers, second_name: None }
     }
 
     /// The segments, oldest first.
@@ -164,6 +168,12 @@ impl Chain {
     /// tells of.
     pub fn leftovers(&self) -> &[PathBuf] {
         &self.leftovers
+    }
+
+    /// Another name of the newest segment: where a new name is a link, a crash before the old one was removed
+    /// leaves both.
+    pub fn second_name(&self) -> Option<&Path> {
+        self.second_name.as_deref()
     }
 
     /// Index of the segment that holds the byte at `lsn`; the newest for any position behind it.
@@ -357,6 +367,11 @@ pub struct RecordBefore {
     pub crc: u32,
     /// Its header.
     pub header: RecordHeader,
+}
+
+fn is_one_file(storage: &Arc<dyn Storage>, one: &Path, other: &Path) -> Result<bool> {
+    let identity = |path| storage.open(path, OpenMode::Read)?.identity();
+    Ok(identity(one)? == identity(other)?)
 }
 
 /// Whether a listing may have been overtaken by a rotation: names that went, numbers that rose.
