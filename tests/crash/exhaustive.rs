@@ -2,14 +2,14 @@
 //! moment of its last step. Short sequences on a fresh disk show most of the crash bugs there are
 //! (B3, Mohan et al., OSDI 2018); earlier moments belong to the shorter sequence.
 
-use crate::{
+use northstar_engine::sim::Model;
+use northstar_harness::{
     explore::{Effort, Tally, explore_or_panic},
     long,
     runner::run,
     tally::Suite,
     workload::{SHORT, Step, Workload},
 };
-use northstar_engine::sim::Model;
 
 fn explore_sequences(config: &str, sequences: impl Iterator<Item = Vec<char>>) -> Tally {
     let effort = Effort::from_environment();

@@ -2,19 +2,19 @@
 //! nothing, a part or all. Afterwards the handle gives errors or right data, and what is on the disk
 //! opens at a state within the bounds.
 
-use crate::{
-    long,
-    oracle::{self, Depth, Expectation},
-    runner::{LOG, PATH, Session, run},
-    tally::Suite,
-    workload::{Step, Workload},
-};
 use northstar_engine::{
     Error,
     sim::{
         Action, Call, Fault, FaultDisk, Model, Persisted, Repeat, Rule, Search, SimDisk, SimOp,
         SyncOutcome, Trace,
     },
+};
+use northstar_harness::{
+    long,
+    oracle::{self, Depth, Expectation},
+    runner::{LOG, PATH, Session, run},
+    tally::Suite,
+    workload::{Step, Workload},
 };
 use std::{
     collections::BTreeMap,
@@ -76,7 +76,7 @@ fn after_error(session: &mut Session, panicked: bool) -> Result<(), String> {
             return Err(format!("{acked} was acknowledged, the handle shows {txn}"));
         }
         let model = &session.timeline.models[txn as usize];
-        crate::runner::same_rows(&snapshot, model)
+        northstar_harness::rows::same_rows(&snapshot, model)
             .map_err(|what| format!("the handle shows state {txn}: {what}"))?;
     }
     // The next commit is refused, or goes on from what is visible: the timeline asks for its id.

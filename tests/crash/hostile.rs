@@ -2,24 +2,22 @@
 //! the checksum stand. Anything typed may come out, and no panic, no endless loop, no unbounded
 //! memory (`tests/fuzz` measures it); then a write into each that opens.
 
-mod answers;
-mod forge;
-
-use crate::{
-    long::stride,
-    oracle::guarded,
-    runner::{PATH, Rows, key, open, options, same_rows},
-    tally::Suite,
-};
-use answers::exercise;
-use forge::{
-    base, base_of, bitmaps_that_free_live_pages, built_by_hand, forged_logs, pages_of, seal,
-};
 use northstar_engine::{
     Db, Error,
     disk::{Entropy, ManualClock, SeededEntropy},
     format::page::PageType,
     limits::PAGE_BYTES,
+};
+use northstar_harness::{
+    answers::exercise,
+    forge::{
+        base, base_of, bitmaps_that_free_live_pages, built_by_hand, forged_logs, pages_of, seal,
+    },
+    long::stride,
+    oracle::guarded,
+    rows::{Rows, key, same_rows},
+    runner::{PATH, open, options},
+    tally::Suite,
 };
 use std::sync::Arc;
 

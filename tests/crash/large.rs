@@ -1,10 +1,5 @@
 //! Offsets past 4 GiB and page ids past 2^18: files that are mostly holes.
 
-use crate::{
-    runner::{PATH, open, run},
-    tally::Suite,
-    workload::Workload,
-};
 use northstar_engine::{
     Error, FileUuid, PageId, Pointer,
     format::{
@@ -14,6 +9,11 @@ use northstar_engine::{
     },
     limits::PAGE_BYTES,
     sim::SimImage,
+};
+use northstar_harness::{
+    runner::{PATH, open, run},
+    tally::Suite,
+    workload::Workload,
 };
 use std::sync::Arc;
 

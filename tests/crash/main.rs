@@ -8,21 +8,14 @@
 // A failure is made once, and carries all that is told about it.
 #![allow(clippy::result_large_err)]
 
-mod between;
 mod exhaustive;
-mod explore;
 mod faults;
 mod hostile;
 mod large;
-mod long;
 mod maintenance;
-mod oracle;
 mod process;
 mod random;
 mod readers;
 mod regressions;
-mod runner;
 mod sabotage;
 mod sweep;
-mod tally;
-mod workload;

@@ -1,19 +1,19 @@
 //! Checkpoint, compact and backup beside a full disk, failing calls and panics, at every call of each:
 //! no row changes, nothing is lost, what can be tried again works when tried again, and no page leaks.
 
-use crate::{
-    faults::{judge_disk, quiet_scripted_panics},
-    long,
-    oracle::guarded,
-    runner::{COPY, Session, open, open_copy},
-    tally::Suite,
-    workload::{Step, Workload},
-};
+use crate::faults::{judge_disk, quiet_scripted_panics};
 use northstar_engine::{
     Durability, Error,
     disk::Storage,
     inspect::Severity,
     sim::{Call, Fault, FaultDisk, Model, Repeat, Rule, SimDisk},
+};
+use northstar_harness::{
+    long,
+    oracle::guarded,
+    runner::{COPY, Session, open, open_copy},
+    tally::Suite,
+    workload::{Step, Workload},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

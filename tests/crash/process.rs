@@ -15,10 +15,10 @@ mod order;
 mod replaced;
 mod space;
 
-use crate::runner::{Rows, same_rows};
 use northstar_engine::{
     Db, Durability, Error, History, LogRetention, Options, ReadTxn, disk::SeededEntropy,
 };
+use northstar_harness::rows::{Rows, same_rows};
 use std::{
     io::Write,
     path::Path,
@@ -172,7 +172,7 @@ fn judge(path: &Path, seed: u64, told: Told) -> Result<u64, String> {
     };
     let snapshot = db.begin_read().map_err(|error| error.to_string())?;
     let step = step_of(&snapshot).map_err(|error| error.to_string())?;
-    crate::oracle::in_bounds(step, told.acked, told.issued.max(told.acked))?;
+    northstar_harness::oracle::in_bounds(step, told.acked, told.issued.max(told.acked))?;
     same_rows(&snapshot, &model(seed, step)).map_err(|what| format!("state {step}: {what}"))?;
     drop(snapshot);
     for entry in db.history().map_err(|error| error.to_string())? {

@@ -1,14 +1,14 @@
 //! Random workloads by seed, and chosen ones for things that short sequences do not reach; lying and
 //! damaged disks.
 
-use crate::{
+use northstar_engine::sim::Model;
+use northstar_harness::{
     explore::{Effort, Tally, explore_or_panic},
     long,
     runner::run,
     tally::Suite,
     workload::Workload,
 };
-use northstar_engine::sim::Model;
 
 fn explore_all(workloads: impl Iterator<Item = Workload>, models: &[Model]) -> Tally {
     let effort = Effort::from_environment();

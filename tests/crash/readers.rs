@@ -1,12 +1,12 @@
 //! A reader that stays while writers go on: its rows never change, its pages are named, and the space
 //! comes back when it has gone.
 
-use crate::{
+use northstar_engine::{Db, Durability, LogRetention, Options};
+use northstar_harness::{
     long,
-    runner::{Rows, same_rows},
+    rows::{Rows, same_rows},
     tally::Suite,
 };
-use northstar_engine::{Db, Durability, LogRetention, Options};
 
 const KEYS: u64 = 600;
 

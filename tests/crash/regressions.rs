@@ -1,6 +1,6 @@
 //! Failures that were found once: each line of `regressions.txt` is rerun by every test run.
 
-use crate::{
+use northstar_harness::{
     explore::{Effort, Place, explore_or_panic, reproduce},
     runner::run,
     tally::Suite,

@@ -1,12 +1,6 @@
 //! The test of the tests: each switch breaks one rule, and a named scenario must go red with a
 //! message that names what is lost. Without the switch the same scenario is green.
 
-use crate::{
-    explore::{Effort, explore},
-    oracle::{self, Expectation, Verdict, guarded},
-    runner::{LOG, PATH, Run, Session, open, options, run, same_rows},
-    workload::{Step, Workload},
-};
 use northstar_engine::{
     Db, Durability, FileUuid, PageId,
     disk::{ManualClock, SeededEntropy},
@@ -17,6 +11,13 @@ use northstar_engine::{
     limits::PAGE_BYTES,
     sabotage::{Switch, with},
     sim::{Call, Fault, FaultDisk, Model, Persisted, Repeat, Rule, SimDisk, SimImage},
+};
+use northstar_harness::{
+    explore::{Effort, explore},
+    oracle::{self, Expectation, Verdict, guarded},
+    rows::same_rows,
+    runner::{LOG, PATH, Run, Session, open, options, run},
+    workload::{Step, Workload},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

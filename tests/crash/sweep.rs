@@ -8,17 +8,17 @@ mod log;
 mod pages;
 mod proofs;
 
-use crate::{
-    oracle::{self, Expectation, Verdict},
-    runner::{PATH, Run, Session, run},
-    tally::Suite,
-    workload::Workload,
-};
 use northstar_engine::{
     disk::Storage,
     limits::PAGE_BYTES,
     log::{Chain, LogPaths, Scanner},
     sim::{SimDisk, SimImage},
+};
+use northstar_harness::{
+    oracle::{self, Expectation, Verdict},
+    runner::{PATH, Run, Session, run},
+    tally::Suite,
+    workload::Workload,
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -7,39 +7,12 @@
 
 #![allow(unreachable_pub, reason = "a test binary: its modules share freely")]
 
-#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
-#[path = "../crash/hostile/answers.rs"]
-mod answers;
-#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
-#[path = "../crash/between.rs"]
-mod between;
-#[allow(dead_code, clippy::result_large_err, reason = "shared with the crash suites")]
-#[path = "../crash/explore.rs"]
-mod explore;
-#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
-#[path = "../crash/hostile/forge.rs"]
-mod forge;
 #[path = "../../fuzz/src/targets/load.rs"]
 mod load;
-#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
-#[path = "../crash/long.rs"]
-mod long;
 mod memory;
-#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
-#[path = "../crash/oracle.rs"]
-mod oracle;
 mod replay;
-#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
-#[path = "../crash/runner.rs"]
-mod runner;
-#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
-#[path = "../crash/tally.rs"]
-mod tally;
 #[path = "../../fuzz/src/targets/table.rs"]
 mod targets;
-#[allow(dead_code, reason = "shared with the crash suites, which use more of it")]
-#[path = "../crash/workload.rs"]
-mod workload;
 
 use northstar_bench::alloc::Counting;
 

@@ -3,15 +3,15 @@
 //! Measured in a process of its own, because the counts are those of the whole process. `prlimit`
 //! gives it little address space, so that an allocation sized by a number in the file aborts it.
 
-use crate::{
+use crate::replay::{inputs, run};
+use northstar_bench::alloc;
+use northstar_engine::limits::PAGE_BYTES;
+use northstar_harness::{
     answers::exercise,
     forge::{Base, Case, base, built_by_hand, forged_logs, put_meta},
     long::stride,
-    replay::{inputs, run},
     runner::{CACHE_BYTES, PATH},
 };
-use northstar_bench::alloc;
-use northstar_engine::limits::PAGE_BYTES;
 use std::process::Command;
 
 const CHILD: &str = "NORTHSTAR_MEMORY_CHILD";

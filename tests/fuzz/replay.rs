@@ -1,11 +1,11 @@
 //! Seeds and reproducers through every target.
 
 use crate::{
-    load, long,
-    tally::Suite,
+    load,
     targets::{self, Target},
 };
 use northstar_engine::disk::{Entropy, SeededEntropy};
+use northstar_harness::{long, tally::Suite};
 use std::{
     collections::BTreeSet,
     fs,

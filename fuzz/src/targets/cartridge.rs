@@ -1,10 +1,6 @@
 //! A cartridge's file: as it comes, and with its checksums made right.
 
 use super::input::Input;
-use crate::{
-    runner::Session,
-    workload::{Step, Workload},
-};
 use northstar_engine::{
     cartridge::{
         BuildRequest, Cartridge, CartridgeHeader, SectionEntry, build_bytes,
@@ -12,6 +8,10 @@ use northstar_engine::{
     },
     format::checksum::append,
     sim::SimDisk,
+};
+use northstar_harness::{
+    runner::Session,
+    workload::{Step, Workload},
 };
 use std::sync::{Arc, OnceLock};
 

@@ -8,12 +8,6 @@
 //! Patches keep inputs small where pages are large, and let a mutator reach any field.
 
 use super::input::Input;
-use crate::{
-    answers::exercise,
-    forge::seal,
-    runner::{LOG, PATH, run},
-    workload::Workload,
-};
 use northstar_engine::{
     FileUuid, Lsn, PageId,
     format::{
@@ -25,6 +19,12 @@ use northstar_engine::{
     inspect::{self, Source},
     limits::{PAGE_BYTES, SEGMENT_HEADER_BYTES},
     sim::SimImage,
+};
+use northstar_harness::{
+    answers::exercise,
+    forge::seal,
+    runner::{LOG, PATH, run},
+    workload::Workload,
 };
 use std::{collections::BTreeSet, path::Path, sync::OnceLock};
 

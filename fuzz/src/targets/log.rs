@@ -4,7 +4,6 @@ use super::{
     image::{base, restamp_log},
     input::Input,
 };
-use crate::runner::{LOG, PATH};
 use northstar_engine::{
     Lsn, TxnId,
     disk::Storage,
@@ -17,6 +16,7 @@ use northstar_engine::{
     },
     sim::SimImage,
 };
+use northstar_harness::runner::{LOG, PATH};
 use std::{path::Path, sync::Arc};
 
 /// Damage is skipped at most this often in one log.

@@ -4,12 +4,12 @@
 //! alphabet by its number, a fate is what the crash does to a pending fact.
 
 use super::input::Input;
-use crate::{
+use northstar_engine::sim::{Fact, FactKind, Fate, SimDisk};
+use northstar_harness::{
     oracle::{self, Depth, Expectation},
     runner::{Session, run},
     workload::{STEPS, Step, Workload},
 };
-use northstar_engine::sim::{Fact, FactKind, Fate, SimDisk};
 use std::sync::Arc;
 
 /// Longer programs find nothing that short ones do not, and take time.

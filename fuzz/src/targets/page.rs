@@ -127,7 +127,7 @@ pub fn view(bytes: &[u8], id: PageId, uuid: FileUuid) {
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<(u8, Vec<u8>)> = Vec::new();
     for choice in [0, 2] {
-        let bytes = image::base(choice).read(crate::runner::PATH).unwrap_or_default();
+        let bytes = image::base(choice).read(northstar_harness::runner::PATH).unwrap_or_default();
         for page in bytes.chunks(PAGE_BYTES) {
             let Some(header) = PageHeader::decode(page).filter(|h| h.magic == PAGE_MAGIC) else {
                 continue;

@@ -1,7 +1,7 @@
 //! `torture`: random workloads on a simulated disk, the power cut at every moment in every way.
 //!
-//! The harness is that of the crash suites (`tests/crash`), compiled into this command: what runs here
-//! for an hour is what every test run does for a minute. No file is touched.
+//! The harness is that of the crash suites (`tests/harness`): what runs here for an hour is what every
+//! test run does for a minute. No file is touched.
 
 use crate::{
     exit::Exit,
@@ -10,32 +10,13 @@ use crate::{
 use clap::Args;
 use color_eyre::eyre::{Result, bail};
 use northstar_engine::sim::Model;
+use northstar_harness::{
+    explore::{self, Effort, Failure, Tally},
+    oracle, runner,
+    workload::Workload,
+};
 use serde::Serialize;
 use std::time::{Duration, Instant};
-
-#[allow(dead_code, unreachable_pub, reason = "shared with the crash suites")]
-#[path = "../../../tests/crash/between.rs"]
-mod between;
-#[allow(
-    dead_code,
-    unreachable_pub,
-    clippy::result_large_err,
-    reason = "shared with the crash suites, which use more of it and fail rarely"
-)]
-#[path = "../../../tests/crash/explore.rs"]
-mod explore;
-#[allow(dead_code, unreachable_pub, reason = "shared with the crash suites")]
-#[path = "../../../tests/crash/oracle.rs"]
-mod oracle;
-#[allow(dead_code, unreachable_pub, reason = "shared with the crash suites")]
-#[path = "../../../tests/crash/runner.rs"]
-mod runner;
-#[allow(dead_code, unreachable_pub, reason = "shared with the crash suites")]
-#[path = "../../../tests/crash/workload.rs"]
-mod workload;
-
-use explore::{Effort, Failure, Tally};
-use workload::Workload;
 
 /// Cut the power of a simulated disk at every moment of random workloads
 ///

@@ -2,8 +2,8 @@
 //! and what is on the disk afterwards.
 
 use super::{Told, command, commit, folder, judge, options, say, step_of};
-use crate::{long, tally::Suite};
 use northstar_engine::{Durability, Error};
+use northstar_harness::{long, tally::Suite};
 use std::{path::Path, process::Command};
 
 /// Groups of calls that are one thing to us, and the errors that they can give.

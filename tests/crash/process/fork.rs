@@ -2,8 +2,8 @@
 //! lock away.
 
 use super::{Told, commit, folder, judge, options, say, spawn};
-use crate::tally::Suite;
 use northstar_engine::{Db, Durability, Error, Options};
+use northstar_harness::tally::Suite;
 use std::{
     io::{BufRead, BufReader},
     path::Path,

@@ -1,8 +1,8 @@
 //! kill -9 at any moment, and aimed at opens, checkpoints, compacts and backups.
 
 use super::{Told, commit, folder, judge, options, say, spawn, step_of};
-use crate::{long::kills, tally::Suite};
 use northstar_engine::{Db, Durability, Options, disk::SeededEntropy};
+use northstar_harness::{long::kills, tally::Suite};
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},

@@ -2,8 +2,8 @@
 //! nothing.
 
 use super::{commit, folder, model, say, spawn};
-use crate::{long, runner::same_rows, tally::Suite};
 use northstar_engine::{Durability, Error, Options};
+use northstar_harness::{long, rows::same_rows, tally::Suite};
 use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},

@@ -2,8 +2,8 @@
 //! files it has, or says so; a stranger's file is never written to, and never read as ours.
 
 use super::{commit, folder, model, step_of};
-use crate::{runner::same_rows, tally::Suite};
 use northstar_engine::{Db, Durability, Error, Options, TxnId};
+use northstar_harness::{rows::same_rows, tally::Suite};
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,8 +1,8 @@
 //! A file system that runs out of room.
 
 use super::{Told, commit, folder, judge, model};
-use crate::runner::same_rows;
 use northstar_engine::{Durability, Error, LogRetention, Options};
+use northstar_harness::rows::same_rows;
 use std::{path::Path, process::Command};
 
 /// A file system that is full: refused, nothing lost, and it goes on when there is room.

@@ -1,15 +1,15 @@
 //! Whole files: cut, grown, of another kind, alone.
 
 use super::{Base, Count, PAGE, WORKLOAD};
-use crate::{
+use northstar_engine::{
+    disk::entropy::mix,
+    sim::{Call, Fault, FaultDisk, Repeat, Rule, SimImage},
+};
+use northstar_harness::{
     long::stride,
     oracle::Verdict,
     runner::{LOG, PATH},
     tally::Suite,
-};
-use northstar_engine::{
-    disk::entropy::mix,
-    sim::{Call, Fault, FaultDisk, Repeat, Rule, SimImage},
 };
 use std::sync::Arc;
 
@@ -77,7 +77,9 @@ fn noise_is_refused() -> u64 {
         let mut image = SimImage::new();
         image.put(PATH, &bytes);
         let disk = image.to_disk();
-        let error = crate::runner::open(Arc::new(disk.clone()), 1).map(drop).expect_err("noise");
+        let error = northstar_harness::runner::open(Arc::new(disk.clone()), 1)
+            .map(drop)
+            .expect_err("noise");
         let typed = error.is_corrupt()
             || matches!(error, northstar_engine::Error::UnsupportedFormat { .. });
         assert!(typed, "noise {n}: {error:?}");
@@ -107,7 +109,7 @@ fn files_of_other_kinds_are_refused_and_not_touched() {
                 image.put(LOG, &log);
             }
             let disk = image.to_disk();
-            let opened = crate::runner::open(Arc::new(disk.clone()), 1);
+            let opened = northstar_harness::runner::open(Arc::new(disk.clone()), 1);
             assert!(opened.is_err(), "{name}: opened");
             let error = opened.map(drop).unwrap_err();
             let typed = error.is_corrupt()
@@ -123,7 +125,8 @@ fn files_of_other_kinds_are_refused_and_not_touched() {
         let mut image = base.image.clone();
         image.remove(gone);
         let disk = image.to_disk();
-        let error = crate::runner::open(Arc::new(disk.clone()), 1).map(drop).unwrap_err();
+        let error =
+            northstar_harness::runner::open(Arc::new(disk.clone()), 1).map(drop).unwrap_err();
         assert!(error.is_corrupt(), "{gone} gone: {error:?}");
         assert_eq!(disk.visible().hash(), image.hash(), "{gone} gone: files were touched");
     }
@@ -144,7 +147,7 @@ fn a_log_without_its_database_is_kept_whatever_is_damaged() {
             image.remove(PATH);
             image.flip(LOG, offset, 0x41);
             let disk = image.to_disk();
-            let opened = crate::runner::open(Arc::new(disk.clone()), 1).map(drop);
+            let opened = northstar_harness::runner::open(Arc::new(disk.clone()), 1).map(drop);
             let place = format!("{workload}: log byte {offset}");
             assert!(opened.is_err(), "{place}: a new database over the old log");
             let log = disk.visible().read(LOG);
@@ -166,7 +169,7 @@ fn a_log_without_its_database_is_kept_whatever_is_damaged() {
             fault: Fault::Eio,
         };
         disk.inject(rule);
-        let opened = crate::runner::open(Arc::new(disk.clone()), 1).map(drop);
+        let opened = northstar_harness::runner::open(Arc::new(disk.clone()), 1).map(drop);
         assert!(opened.is_err(), "read {nth}: {opened:?}");
         assert!(disk.inner().visible().read(LOG) == image.read(LOG), "read {nth}: touched");
         cases += 1;

@@ -1,18 +1,18 @@
 //! The log: bytes changed, records repeated, dropped, swapped, spliced in from elsewhere.
 
 use super::{Base, Count, PATTERNS, Record, WORKLOAD, sibling};
-use crate::{
-    long::{self, stride},
-    oracle::{self, Expectation, Verdict},
-    runner::{LOG, PATH, Session},
-    workload::{Step, Workload},
-};
 use northstar_engine::{
     disk::Storage,
     format::{log_record::RecordHeader, segment::SegmentHeader},
     limits::SEGMENT_HEADER_BYTES,
     log::{Chain, LogPaths},
     sim::SimDisk,
+};
+use northstar_harness::{
+    long::{self, stride},
+    oracle::{self, Expectation, Verdict},
+    runner::{LOG, PATH, Session},
+    workload::{Step, Workload},
 };
 use std::{path::Path, sync::Arc};
 
@@ -158,7 +158,8 @@ fn segments_before_a_damaged_one_stay_as_long_as_the_log_is_kept() {
     image.flip(&segments[damaged].path, 40, 0xff);
 
     let disk = image.to_disk();
-    let db = crate::runner::open_with(base.run.workload.tuning(), Arc::new(disk.clone()), 1);
+    let db =
+        northstar_harness::runner::open_with(base.run.workload.tuning(), Arc::new(disk.clone()), 1);
     let db = db.expect("nothing is needed of them");
     let commit = |bytes: usize| {
         let mut write = db.begin_write().expect("no other writer");

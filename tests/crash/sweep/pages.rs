@@ -1,16 +1,16 @@
 //! Metas and pages: changed, zeroed, stale, in each other's place, of another database.
 
 use super::{Base, Count, PAGE, PATTERNS, WORKLOAD, page_of, sibling};
-use crate::{
-    long::stride,
-    oracle::{self, Verdict},
-    runner::{LOG, PATH},
-};
 use northstar_engine::{
     disk::{Storage, entropy::mix},
     inspect,
     limits::PAGE_BYTES,
     log::{Chain, LogPaths},
+};
+use northstar_harness::{
+    long::stride,
+    oracle::{self, Verdict},
+    runner::{LOG, PATH},
 };
 use std::{path::Path, sync::Arc};
 

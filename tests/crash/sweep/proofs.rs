@@ -2,12 +2,12 @@
 //! is `Corrupt`, never a shorter history.
 
 use super::{Base, Count, PAGE, Record};
-use crate::{
+use northstar_engine::{format::meta::Meta, limits::PAGE_BYTES, sim::SimImage};
+use northstar_harness::{
     long::stride,
     oracle::Verdict,
     runner::{LOG, PATH},
 };
-use northstar_engine::{format::meta::Meta, limits::PAGE_BYTES, sim::SimImage};
 
 /// Every `short`th byte of the records changed, one at a time.
 fn flip_records(

@@ -3,8 +3,12 @@
 //! `models[t]` is the state after transaction t; the timeline knows at which operation each commit
 //! was called and at which it was acknowledged as durable.
 
-use super::{
+mod writing;
+
+use crate::{
     between::Between,
+    rows::{Rows, key, same_rows, value},
+    timeline::Timeline,
     workload::{Step, Workload},
 };
 use northstar_engine::{
@@ -22,8 +26,6 @@ use std::{
     sync::Arc,
 };
 
-pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
-
 /// Where the database is on every simulated disk.
 pub const PATH: &str = "/db/app.ns";
 /// And its active log.
@@ -32,36 +34,6 @@ pub const LOG: &str = "/db/app.ns.log";
 pub const COPY: &str = "/db/copy.ns";
 /// The smallest cache: eviction and spills happen.
 pub const CACHE_BYTES: usize = 1 << 20;
-
-/// What was promised, by operation number.
-#[derive(Clone, Debug, Default)]
-pub struct Timeline {
-    /// The state after each transaction.
-    pub models: Vec<Arc<Rows>>,
-    /// The operation before which commit t was called.
-    issued: Vec<usize>,
-    /// (operation, highest transaction acknowledged as durable by then).
-    acked: Vec<(usize, u64)>,
-    /// (operation by which the database had been created).
-    pub created: Option<usize>,
-}
-
-impl Timeline {
-    fn new() -> Self {
-        Self { models: vec![Arc::default()], issued: vec![0], ..Self::default() }
-    }
-
-    /// Lowest and highest state a crash before operation `at` may leave.
-    pub fn bounds(&self, at: usize) -> (u64, u64) {
-        let acked = self.acked.iter().take_while(|(op, _)| *op <= at).map(|(_, t)| *t).max();
-        let issued = self.issued.iter().take_while(|op| **op < at).count();
-        (acked.unwrap_or(0), issued.saturating_sub(1) as u64)
-    }
-
-    pub fn last(&self) -> u64 {
-        self.models.len() as u64 - 1
-    }
-}
 
 /// A workload that ran.
 pub struct Run {
@@ -278,136 +250,6 @@ impl Session {
         rows.keys().nth(at).cloned()
     }
 
-    fn put(&mut self, rows: Vec<(Vec<u8>, Vec<u8>)>, durability: Durability) -> Result<(), Error> {
-        let mut after = Rows::clone(self.model());
-        let mut txn = self.db().begin_write()?;
-        for (key, value) in rows {
-            txn.put(&key, &value)?;
-            after.insert(key, value);
-        }
-        self.commit(txn, after, durability)
-    }
-
-    /// A checkpoint between the operations of a transaction: it stores the state before, and the log
-    /// that the transaction has written so far stays.
-    fn checkpoint_inside(&mut self, salt: u64) -> Result<(), Error> {
-        let (count, bytes) = if self.workload.tiny { (10, 1_500) } else { (4, 300) };
-        let mut after = Rows::clone(self.model());
-        let mut txn = self.db().begin_write()?;
-        for n in 0..count {
-            if n == count / 2 {
-                // Looking brings the tree up to the puts, so that there are pages of this transaction.
-                assert!(txn.get(key(200 + salt))?.is_some(), "a writer reads its own writes");
-                self.db().checkpoint()?;
-                self.acknowledge();
-            }
-            let (key, value) = (key(200 + salt + n), value(salt, n, bytes));
-            txn.put(&key, &value)?;
-            after.insert(key, value);
-        }
-        self.commit(txn, after, Durability::Immediate)
-    }
-
-    /// A checkpoint with a commit between any two of its steps.
-    fn checkpoint_with_commits(&mut self, salt: u64) -> Result<(), Error> {
-        let stored = self.timeline.last();
-        self.between.arm(self.db(), &self.sim, salt, self.model());
-        let done = self.db().checkpoint();
-        for made in self.between.disarm()? {
-            self.timeline.issued.push(made.issued);
-            self.timeline.models.push(made.rows);
-            let last = self.timeline.last();
-            self.timeline.acked.extend(made.acked.map(|op| (op, last)));
-        }
-        done?;
-        self.timeline.acked.push((self.sim.op_count(), stored));
-        Ok(())
-    }
-
-    fn delete(&mut self, salt: u64) -> Result<(), Error> {
-        let Some(target) = self.nth_key(salt) else { return Ok(()) };
-        let mut after = Rows::clone(self.model());
-        let mut txn = self.db().begin_write()?;
-        assert!(txn.del(&target)?, "the model has this row");
-        after.remove(&target);
-        self.commit(txn, after, Durability::Immediate)
-    }
-
-    fn delete_range(&mut self, salt: u64) -> Result<(), Error> {
-        let (Some(a), Some(b)) = (self.nth_key(salt), self.nth_key(salt * 3 + 1)) else {
-            return Ok(());
-        };
-        let (start, end) = if a < b { (a, b) } else { (b, a) };
-        let mut after = Rows::clone(self.model());
-        let before = after.len();
-        after.retain(|key, _| *key < start || *key >= end);
-        let mut txn = self.db().begin_write()?;
-        let gone = txn.del_range(start..end)?;
-        assert_eq!(gone as usize, before - after.len(), "rows removed by a range");
-        if gone == 0 {
-            txn.abort();
-            return Ok(());
-        }
-        self.commit(txn, after, Durability::Immediate)
-    }
-
-    fn commit(
-        &mut self,
-        txn: northstar_engine::WriteTxn,
-        after: Rows,
-        durability: Durability,
-    ) -> Result<(), Error> {
-        let next = self.timeline.last() + 1;
-        self.timeline.issued.push(self.sim.op_count());
-        self.timeline.models.push(Arc::new(after));
-        let was_unsettled = std::mem::replace(&mut self.unsettled, true);
-        match txn.commit_with(durability) {
-            Ok(id) => {
-                if was_unsettled && id.get() + 1 == next {
-                    // The one before it was not chained: this one has its id.
-                    self.timeline.issued.remove(id.get() as usize);
-                    self.timeline.models.remove(id.get() as usize);
-                } else {
-                    assert_eq!(id.get(), next, "ids rise by one");
-                }
-                self.unsettled = false;
-                if durability == Durability::Immediate {
-                    self.acknowledge();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                // Nothing was chained, or it was refused on top of another one of unknown fate.
-                if was_unsettled || matches!(error, Error::OutOfSpace) {
-                    self.timeline.issued.pop();
-                    self.timeline.models.pop();
-                    self.unsettled = was_unsettled;
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// After a commit that failed: another one that leads to the same rows, so that it does not
-    /// matter which of the two is found; else just a put.
-    pub fn try_again(&mut self) -> Result<(), Error> {
-        if !self.unsettled {
-            return self.step(Step('p'));
-        }
-        let base = Arc::clone(self.model());
-        let after = self.timeline.models.last().map(|rows| Rows::clone(rows)).unwrap_or_default();
-        let mut txn = self.db().begin_write()?;
-        for key in base.keys().filter(|key| !after.contains_key(*key)) {
-            txn.del(key)?;
-        }
-        for (key, value) in &after {
-            if base.get(key) != Some(value) {
-                txn.put(key, value)?;
-            }
-        }
-        self.commit(txn, after, Durability::Immediate)
-    }
-
     fn reopen(&mut self) -> Result<(), Error> {
         self.snapshots.clear();
         if let Some(db) = self.db.take() {
@@ -538,76 +380,4 @@ fn one_content_a_pointer(trace: &Trace) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Keys of several lengths: mostly short, one empty, one as long as allowed.
-pub fn key(n: u64) -> Vec<u8> {
-    match n {
-        3 => Vec::new(),
-        5 => vec![b'L'; 4096],
-        7 => [b"k07".as_slice(), &[b'x'; 600]].concat(),
-        _ => format!("k{n:04}").into_bytes(),
-    }
-}
-
-/// A value that no other step wrote.
-pub fn value(salt: u64, n: u64, bytes: usize) -> Vec<u8> {
-    let head = format!("v{salt}/{n}/");
-    head.bytes().cycle().take(bytes).collect()
-}
-
-/// Whether a snapshot holds exactly these rows, read in every way there is.
-pub fn same_rows(snapshot: &ReadTxn, model: &Rows) -> Result<(), String> {
-    let told = |error: Error| format!("reading fails: {error}");
-    if snapshot.len() != model.len() as u64 {
-        return Err(format!("len() is {}, not {}", snapshot.len(), model.len()));
-    }
-    let mut expected = model.iter();
-    for row in snapshot.iter().map_err(told)? {
-        let (key, value) = row.map_err(told)?;
-        match expected.next() {
-            Some((k, v)) if k[..] == *key && v[..] == *value => {}
-            other => return Err(row_differs("forward scan", &key, other)),
-        }
-    }
-    if let Some((key, _)) = expected.next() {
-        return Err(format!("forward scan ends before key {}", key.escape_ascii()));
-    }
-    let mut expected = model.iter().rev();
-    for row in snapshot.iter().map_err(told)?.rev() {
-        let (key, value) = row.map_err(told)?;
-        match expected.next() {
-            Some((k, v)) if k[..] == *key && v[..] == *value => {}
-            other => return Err(row_differs("reverse scan", &key, other)),
-        }
-    }
-    if let Some((key, _)) = expected.next() {
-        return Err(format!("reverse scan ends before key {}", key.escape_ascii()));
-    }
-    for (key, value) in model {
-        let found = snapshot.get(key).map_err(told)?;
-        if found.as_deref() != Some(&value[..]) {
-            return Err(format!("get({}) gives another value", short(key)));
-        }
-    }
-    for n in 0..20 {
-        let absent = format!("k{n:04}absent");
-        if snapshot.get(absent.as_bytes()).map_err(told)?.is_some() {
-            return Err(format!("get({absent}) finds a row"));
-        }
-    }
-    Ok(())
-}
-
-fn row_differs(how: &str, key: &[u8], expected: Option<(&Vec<u8>, &Vec<u8>)>) -> String {
-    match expected {
-        None => format!("{how}: a row too many, key {}", short(key)),
-        Some((k, _)) if k[..] == *key => format!("{how}: another value under {}", short(key)),
-        Some((k, _)) => format!("{how}: key {} where {} belongs", short(key), short(k)),
-    }
-}
-
-fn short(key: &[u8]) -> String {
-    let head = key[..key.len().min(24)].escape_ascii();
-    if key.len() > 24 { format!("{head}.. ({} bytes)", key.len()) } else { head.to_string() }
 }

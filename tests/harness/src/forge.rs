@@ -71,6 +71,7 @@ pub fn put_meta(base: &Base, image: &mut SimImage, slot: u64, field: &str, value
     image.write(PATH, slot * PAGE_BYTES as u64, &seal(&page, base.uuid, slot));
 }
 
+#[cfg(test)]
 fn offset_of(layout: &Layout, name: &str) -> usize {
     layout.fields.iter().find(|field| field.name == name).expect("a field").offset
 }

@@ -4,7 +4,7 @@
 //! An observer that is armed makes one commit at each step of the checkpoint, on a thread of its own,
 //! and waits for it.
 
-use super::runner::{Rows, key, value};
+use crate::rows::{Rows, key, value};
 use northstar_engine::{
     Db, Durability, Error,
     db::{Event, Observer},

@@ -3,7 +3,7 @@
 //! With `NORTHSTAR_TALLY=FILE` every suite appends a line `name, cases, states, images, nested,
 //! milliseconds` to the file; `.ci/tally FILE` adds them up.
 
-use super::explore::Tally;
+use crate::explore::Tally;
 use std::{fs::OpenOptions, io::Write, time::Instant};
 
 /// A suite under way.

@@ -70,7 +70,7 @@ fn read_all(db: &Db) {
             rows.rev().take(ROWS_MAX).take_while(Result::is_ok).for_each(drop);
         }
         for n in 0..20 {
-            drop(snapshot.get(crate::runner::key(n)));
+            drop(snapshot.get(crate::rows::key(n)));
         }
     }
     drop(db.verify());
@@ -86,7 +86,7 @@ fn write_all(db: &Db) -> Result<(), String> {
         |db| {
             let mut write = db.begin_write()?;
             for n in 0..30 {
-                write.put(crate::runner::key(n), crate::runner::value(1, n, 500))?;
+                write.put(crate::rows::key(n), crate::rows::value(1, n, 500))?;
             }
             write.commit().map(drop)
         },

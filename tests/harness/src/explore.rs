@@ -1,7 +1,7 @@
 //! Goes through the crash states of a run and asks the oracle about each; shrinks what fails to a
 //! line that reruns it.
 
-use super::{
+use crate::{
     oracle::{self, Depth, Expectation, Verdict},
     runner::{Run, run},
     workload::Workload,

@@ -16,8 +16,10 @@
 //! On a disk that lied or was damaged only detection is promised: any openable state is model[R] for
 //! some R <= issued, or there is a typed error.
 
-use super::{
-    runner::{COPY, PATH, Rows, Timeline, key, open_copy, open_with, options, same_rows, value},
+use crate::{
+    rows::{Rows, key, same_rows, value},
+    runner::{COPY, PATH, open_copy, open_with, options},
+    timeline::Timeline,
     workload::Workload,
 };
 use northstar_engine::{
