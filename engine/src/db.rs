@@ -44,6 +44,7 @@ use crate::error::{Error, Result};
 use crate::ids::{FileUuid, Lsn, TxnId};
 use crate::inspect::Report;
 use crate::log::Chain;
+use crate::txn::combiner::Door;
 use crate::txn::core::Handle;
 use crate::txn::read::ReadTxn;
 use crate::txn::write::{Pass, WriteTxn};
@@ -116,6 +117,21 @@ impl Db {
     /// `WriteBusy` when the time is up; else as [`Self::begin_write`].
     pub fn begin_write_timeout(&self, timeout: Duration) -> Result<WriteTxn> {
         self.begin_write_when(|| self.handle.gate.enter_within(timeout))
+    }
+
+    /// Runs `step` in a write transaction that steps of other threads may share, and commits it with
+    /// the database's durability; what the step gave. It may run more than once, and counts once.
+    ///
+    /// # Errors
+    /// What the step says: then nothing of it is left. `WriteBusy` when its turn does not come within
+    /// `patience` (within twice that, when who stood at the gate for it gives up); those of a commit.
+    pub(crate) fn write_shared<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        step: impl FnMut(&mut WriteTxn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.handle.check_writable()?;
+        self.handle.combiner.run(&SharedDoor { db: self, patience }, step)
     }
 
     fn begin_write_when(&self, enter: impl FnOnce() -> bool) -> Result<WriteTxn> {
@@ -257,5 +273,27 @@ impl Shared {
             Some(log) => log.progress().durable,
             None => self.core.registry.visible().lsn,
         }
+    }
+}
+
+/// The writer gate of a database, for steps that share a transaction.
+struct SharedDoor<'a> {
+    db: &'a Db,
+    patience: Duration,
+}
+
+impl Door for SharedDoor<'_> {
+    type Txn = WriteTxn;
+
+    fn begin(&self) -> Result<WriteTxn> {
+        self.db.begin_write_timeout(self.patience)
+    }
+
+    fn commit(&self, txn: WriteTxn) -> Result<()> {
+        txn.commit().map(drop)
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
     }
 }

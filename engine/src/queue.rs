@@ -1,8 +1,8 @@
-//! A durable task queue on the public API: one transaction a step, time passed in.
+//! A durable task queue: each step whole in one transaction, time passed in.
 //!
 //! Called by programs, by `northstar-headless queue` and by the benchmarks. Bytes and rules:
-//! `spec/queue_v0.md`, QUEUE-1 to QUEUE-6. Many agents share flushes, because a commit waits for
-//! its sync outside the writer lock (group commit).
+//! `spec/queue_v0.md`, QUEUE-1 to QUEUE-6. Steps of many agents that come at the same time share a
+//! transaction and its sync (`txn::combiner`); what stands on the public API alone is each `…_in`.
 //!
 //! ```text
 //!            enqueue            claim                 complete
@@ -129,7 +129,13 @@ impl TaskQueue {
     /// `InvalidArgument` for a bad type, `WriteBusy` when the line did not move in time, and what a
     /// write transaction can return.
     pub fn enqueue(&self, now: Millis, task: &NewTask<'_>) -> Result<u64> {
-        self.step(|txn| self.enqueue_in(txn, now, task))
+        let (task_type, payload) = (task.task_type.to_vec(), task.payload.to_vec());
+        let NewTask { priority, due, attempts_max, .. } = *task;
+        self.shared_step(move |queue, txn| {
+            let (task_type, payload) = (&task_type, &payload);
+            let task = NewTask { task_type, payload, priority, due, attempts_max };
+            queue.enqueue_in(txn, now, &task)
+        })
     }
 
     /// Stores tasks in one transaction; their ids.
@@ -185,6 +191,16 @@ impl TaskQueue {
         let outcome = step(&mut txn)?;
         txn.commit()?;
         Ok(outcome)
+    }
+
+    /// Runs one step in a write transaction that it may share with steps of other threads, so that many
+    /// agents pay for one commit; else as [`Self::step`].
+    fn shared_step<T: Send + 'static>(
+        &self,
+        mut step: impl FnMut(&Self, &mut WriteTxn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let queue = self.clone();
+        self.db.write_shared(self.patience, move |txn| step(&queue, txn))
     }
 
     fn next_id(&self, txn: &mut WriteTxn) -> Result<u64> {

@@ -65,7 +65,12 @@ impl TaskQueue {
     /// # Errors
     /// As [`TaskQueue::claim`].
     pub fn claim_batch(&self, now: Millis, request: &ClaimRequest<'_>) -> Result<Vec<Claim>> {
-        self.step(|txn| self.claim_in(txn, now, request))
+        let (owner, task_type) = (request.owner.to_vec(), request.task_type.map(<[u8]>::to_vec));
+        let ClaimRequest { lease, count, .. } = *request;
+        self.shared_step(move |queue, txn| {
+            let task_type = task_type.as_deref();
+            queue.claim_in(txn, now, &ClaimRequest { owner: &owner, task_type, lease, count })
+        })
     }
 
     /// Claims as part of a transaction of the caller's: there is one at a time, so no task gets two

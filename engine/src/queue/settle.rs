@@ -31,7 +31,8 @@ impl TaskQueue {
     /// # Errors
     /// `InvalidArgument`, `WriteBusy`, `Corrupt`, what a commit returns.
     pub fn complete(&self, now: Millis, id: u64, owner: &[u8]) -> Result<Settled> {
-        self.step(|txn| self.complete_in(txn, now, id, owner))
+        let owner = owner.to_vec();
+        self.shared_step(move |queue, txn| queue.complete_in(txn, now, id, &owner))
     }
 
     /// As [`TaskQueue::complete`], as part of a transaction of the caller's: the result of the work
@@ -61,7 +62,8 @@ impl TaskQueue {
     /// # Errors
     /// As [`TaskQueue::complete`].
     pub fn heartbeat(&self, now: Millis, id: u64, owner: &[u8], lease: Millis) -> Result<Settled> {
-        self.step(|txn| self.heartbeat_in(txn, now, id, owner, lease))
+        let owner = owner.to_vec();
+        self.shared_step(move |queue, txn| queue.heartbeat_in(txn, now, id, &owner, lease))
     }
 
     /// As [`TaskQueue::heartbeat`], as part of a transaction of the caller's: partial results and the
@@ -94,7 +96,10 @@ impl TaskQueue {
         owner: &[u8],
         failure: Failure<'_>,
     ) -> Result<Settled> {
-        self.step(|txn| self.fail_in(txn, now, id, owner, failure))
+        let (owner, error, retry_at) = (owner.to_vec(), failure.error.to_vec(), failure.retry_at);
+        self.shared_step(move |queue, txn| {
+            queue.fail_in(txn, now, id, &owner, Failure { error: &error, retry_at })
+        })
     }
 
     /// As [`TaskQueue::fail`], as part of a transaction of the caller's.

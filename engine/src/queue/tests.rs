@@ -84,3 +84,46 @@ fn bad_names_are_refused() {
         assert!(matches!(refused, Err(Error::InvalidArgument(_))), "owner of {} bytes", name.len());
     }
 }
+
+#[test]
+fn claims_that_wait_share_a_commit_and_a_bad_one_harms_no_other() {
+    const AGENTS: u64 = 8;
+    for bad in [None, Some(0), Some(3)] {
+        let queue = memory();
+        let tasks: Vec<_> = (0..AGENTS).map(|_| NewTask::new(b"mail", b"x")).collect();
+        queue.enqueue_all(0, &tasks).unwrap();
+        let before = queue.db.stats().latest_txn;
+        let gate_held = queue.db.begin_write().unwrap();
+        let claims: Vec<_> = (0..AGENTS)
+            .map(|agent| {
+                let agents_queue = queue.clone();
+                let thread = std::thread::spawn(move || {
+                    let owner = if bad == Some(agent) { String::new() } else { format!("{agent}") };
+                    agents_queue.claim(0, &ClaimRequest::any(owner.as_bytes()))
+                });
+                let handle = &queue.db.handle;
+                // The first stands at the gate, the others in its line.
+                while handle.gate.waiting() + handle.combiner.waiting() <= agent as usize {
+                    std::thread::yield_now();
+                }
+                thread
+            })
+            .collect();
+        drop(gate_held);
+        let mut ids = Vec::new();
+        for (agent, claim) in claims.into_iter().enumerate() {
+            match claim.join().unwrap() {
+                Ok(claim) => ids.push(claim.expect("a task for each").id),
+                Err(error) => {
+                    assert!(matches!(error, Error::InvalidArgument(_)), "{error}");
+                    assert_eq!(bad, Some(agent as u64));
+                }
+            }
+        }
+        ids.sort_unstable();
+        assert_eq!(ids, (1..=AGENTS - u64::from(bad.is_some())).collect::<Vec<_>>());
+        let commits = queue.db.stats().latest_txn - before;
+        assert_eq!(commits, if bad.is_some() { AGENTS - 1 } else { 1 });
+        assert_eq!(queue.verify().unwrap(), []);
+    }
+}

@@ -14,10 +14,12 @@ use crate::sync::{
     Mutex, MutexGuard,
     atomic::{AtomicBool, Ordering},
 };
+use crate::txn::combiner::Combiner;
 use crate::txn::event::{Event, Observer};
 use crate::txn::pipeline::Pipeline;
 use crate::txn::registry::Registry;
 use crate::txn::snapshot::Durability;
+use crate::txn::write::WriteTxn;
 use crate::txn::writer_gate::WriterGate;
 use std::{
     fmt,
@@ -34,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) log: Option<Arc<LogWriter>>,
     pub(crate) registry: Registry,
     pub(crate) gate: WriterGate,
+    /// Steps that wait to share a write transaction.
+    pub(crate) combiner: Combiner<WriteTxn>,
     pipeline: Mutex<Pipeline>,
     pub(crate) durability: Durability,
     pub(crate) clock: Arc<dyn Clock>,
@@ -82,6 +86,7 @@ impl Core {
             pager: parts.pager,
             log: parts.log,
             gate: WriterGate::default(),
+            combiner: Combiner::default(),
             pipeline: Mutex::new(parts.pipeline),
             durability: parts.durability,
             clock: parts.clock,

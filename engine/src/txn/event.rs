@@ -22,7 +22,7 @@ pub enum Event {
     WriteBegun {
         /// The id it will have.
         txn_id: TxnId,
-        /// How many wait for their turn.
+        /// How many wait for their turn; of these, steps that share a transaction may come in by this one.
         waiting: usize,
     },
     /// A write transaction ended without a commit.

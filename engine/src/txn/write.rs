@@ -92,7 +92,10 @@ impl WriteTxn {
         let txn_id = base.txn_id.next();
         let writer = Writer::new(handle.pager.edit(txn_id), base.tree());
         let record = RecordBuilder::begin(handle.log()?, txn_id);
-        handle.observe(|| Event::WriteBegun { txn_id, waiting: handle.gate.waiting() });
+        handle.observe(|| {
+            let waiting = handle.gate.waiting() + handle.combiner.waiting();
+            Event::WriteBegun { txn_id, waiting }
+        });
         let work = Settling::new(Work::new(writer, record));
         Ok(Self { work, failed: OnceCell::new(), base, txn_id, pass })
     }
