@@ -215,8 +215,10 @@ impl Db {
         backup::backup(&self.handle, &self.shared, destination.as_ref())
     }
 
-    /// Gives space back to the file system while readers and writers go on. States that readers and
-    /// the history keep stay where they are.
+    /// Gives space back to the file system while readers and writers go on: packs leaves that have room
+    /// left, moves the pages of the file's end into free ones, and cuts the end off. States that
+    /// readers and the history keep stay where they are; while there are any, little is packed. Cost:
+    /// reads all leaves, writes about those that change; the file grows meanwhile by at most 128 MiB.
     ///
     /// # Errors
     /// As a commit and [`Self::checkpoint`].

@@ -22,7 +22,7 @@ pub use diff::{Change, Diff};
 pub use range::Range;
 pub use search::{first, get, get_many, last};
 pub use walk::{Visit, walk};
-pub use writer::Writer;
+pub use writer::{Swept, Writer};
 
 use crate::ids::Pointer;
 

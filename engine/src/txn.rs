@@ -3,6 +3,7 @@
 //! Spec: `spec/semantics_v0.md`. Reading order: what a state is, who reads it, who keeps it, when its
 //! pages are free, who may write, how a commit becomes visible.
 
+pub(crate) mod combiner;
 pub(crate) mod commit;
 pub(crate) mod core;
 pub mod event;

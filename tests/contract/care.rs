@@ -190,6 +190,56 @@ fn relocations_are_states_of_their_own_that_change_nothing() {
     assert!(db.verify().unwrap().problems.is_empty());
 }
 
+/// Rows in random order, as many a commit, each under a key that no other has.
+fn fill_at_random(db: &Db, rows: u32) {
+    for batch in 0..rows.div_ceil(500) {
+        let mut w = db.begin_write().unwrap();
+        for n in batch * 500..(batch * 500 + 500).min(rows) {
+            let scattered = n.wrapping_mul(0x9e37_79b1); // Odd: no two are the same.
+            w.put(scattered.to_be_bytes(), vec![n as u8; 200]).unwrap();
+        }
+        w.commit().unwrap();
+    }
+}
+
+#[test]
+fn compact_packs_leaves_that_random_insertion_left_half_full() {
+    let place = Place::new();
+    let db = place.open_with(Options::new().background(false));
+    fill_at_random(&db, 40_000);
+    let before = latest(&db);
+    let report = db.compact().unwrap();
+    let pages = report.bytes_after / 16_384;
+    assert!(report.leaves_saved > pages / 5, "{report:?}");
+    let user_bytes = 40_000 * 204;
+    assert!(report.bytes_after * 100 < user_bytes * 118, "{report:?}: at most 1.18 of the rows");
+    assert_eq!(latest(&db), before);
+    assert!(db.verify().unwrap().is_clean());
+    let again = db.compact().unwrap();
+    assert_eq!((again.leaves_saved, again.bytes_after), (0, report.bytes_after), "it is packed");
+    db.close().unwrap();
+    let db = place.open();
+    assert_eq!(latest(&db), before);
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn compact_packs_little_while_a_reader_keeps_the_old_pages() {
+    let place = Place::new();
+    let db = place.open_with(Options::new().background(false));
+    fill_at_random(&db, 100_000);
+    db.checkpoint().unwrap();
+    let reader = db.begin_read().unwrap();
+    let (len, before) = (reader.len(), std::fs::metadata(place.path()).unwrap().len());
+    let report = db.compact().unwrap();
+    assert!(report.bytes_after <= before + (600 << 14), "no more than one commit: {report:?}");
+    assert_eq!(reader.iter().unwrap().count() as u64, len);
+    drop(reader);
+    let report = db.compact().unwrap();
+    assert!(report.bytes_after * 5 < before * 4, "{report:?}");
+    assert!(db.verify().unwrap().is_clean());
+}
+
 /// A commit that moves pages moves more of them than the smallest cache has frames: it ended with
 /// `Busy`.
 #[test]

@@ -50,7 +50,7 @@ struct Waiting {
 
 /// The open node of one level.
 #[derive(Debug, Default)]
-struct Open {
+pub(super) struct Open {
     bytes: Vec<u8>,
     cells: Vec<Waiting>,
     /// What the keys have in common.
@@ -60,12 +60,12 @@ struct Open {
 }
 
 impl Open {
-    fn key(&self, index: usize) -> Option<&[u8]> {
+    pub(super) fn key(&self, index: usize) -> Option<&[u8]> {
         self.cells.get(index).and_then(|cell| self.bytes.get(cell.start..cell.key_end))
     }
 
     /// The last key of the level so far.
-    fn last_key(&self) -> Option<&[u8]> {
+    pub(super) fn last_key(&self) -> Option<&[u8]> {
         let closed = self.closed.as_ref().map(|(_, key)| key.as_slice());
         self.key(self.cells.len().wrapping_sub(1)).or(closed)
     }
@@ -90,7 +90,18 @@ impl Open {
         whole + slots - keyed * self.prefix_with(key, leaf)
     }
 
-    fn push(&mut self, key: &[u8], value: &[u8], overflow: bool, leaf: bool) {
+    /// Whether one more cell is too much for a node of so many cells or bytes. A first cell never is.
+    pub(super) fn is_full_for(
+        &self,
+        (key, value): (&[u8], &[u8]),
+        leaf: bool,
+        (cells_max, bytes_max): (usize, usize),
+    ) -> bool {
+        let full = self.cells.len() >= cells_max || self.bytes_with(key, value, leaf) > bytes_max;
+        full && !self.cells.is_empty()
+    }
+
+    pub(super) fn push(&mut self, key: &[u8], value: &[u8], overflow: bool, leaf: bool) {
         self.prefix = self.prefix_with(key, leaf);
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key);
@@ -109,8 +120,7 @@ impl Build<'_> {
     fn push(&mut self, level: usize, key: &[u8], value: &[u8], overflow: bool) -> Result<()> {
         let leaf = level == 0;
         let cells_max = self.edit.pager().cells_max();
-        let open = &self.levels[level];
-        if open.cells.len() >= cells_max || open.bytes_with(key, value, leaf) > NODE_BYTES {
+        if self.levels[level].is_full_for((key, value), leaf, (cells_max, NODE_BYTES)) {
             self.close(level, !leaf)?;
         }
         self.levels[level].push(key, value, overflow, leaf);
@@ -176,7 +186,7 @@ impl Build<'_> {
     }
 }
 
-fn write_node(page: &mut crate::pager::Page, open: &Open, leaf: bool) {
+pub(super) fn write_node(page: &mut crate::pager::Page, open: &Open, leaf: bool) {
     let mut node = NodeMut::new(page);
     let keyed = open.cells.len().saturating_sub(usize::from(!leaf));
     let first = open.key(usize::from(!leaf)).unwrap_or_default();
@@ -190,7 +200,7 @@ fn write_node(page: &mut crate::pager::Page, open: &Open, leaf: bool) {
 }
 
 /// The shortest front of `right` that is above `left`.
-fn shortest_above(left: &[u8], right: &[u8]) -> Vec<u8> {
+pub(super) fn shortest_above(left: &[u8], right: &[u8]) -> Vec<u8> {
     let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
     right[..(same + 1).min(right.len())].to_vec()
 }

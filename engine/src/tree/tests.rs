@@ -177,6 +177,7 @@ enum Step {
     Unkeep,
     WriteBack,
     Relocate(u64),
+    Pack,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -192,6 +193,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Unkeep),
         1 => Just(Step::WriteBack),
         1 => (2u64..60).prop_map(Step::Relocate),
+        1 => Just(Step::Pack),
     ]
 }
 
@@ -263,8 +265,14 @@ fn apply(writer: &mut Writer, model: &mut Model, step: Step) {
             let expected = expected.map(|(key, value)| (&key[..], &value[..]));
             assert_eq!(cursor.prev().unwrap(), expected);
         }
+        Step::Pack => {
+            let mut from = Some(Vec::new());
+            while let Some(key) = from {
+                from = writer.pack(&key, 3).unwrap().next;
+            }
+        }
         Step::Relocate(page_min) => {
-            writer.relocate(page_min, 20).unwrap();
+            writer.relocate(b"", page_min, 20).unwrap();
         }
         Step::Commit | Step::Abort | Step::Keep | Step::Unkeep | Step::WriteBack => {}
     }

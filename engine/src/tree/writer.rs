@@ -5,8 +5,12 @@
 //! no descent (the finger).
 
 mod balance;
+mod pack;
 mod relocate;
 mod remove_range;
+mod sweep;
+
+pub use sweep::Swept;
 
 use super::path::top;
 use super::{TreeRoot, value};

@@ -339,12 +339,23 @@ impl WriteTxn {
         drop(self);
     }
 
-    /// Moves pages at or above `page_min` to lower free ids, up to `pages_max`; how many (rule 25).
-    pub(crate) fn relocate(&mut self, page_min: u64, pages_max: u64) -> Result<u64> {
-        self.change(|work, _| work.writer.relocate(page_min, pages_max))
+    /// Moves pages at or above `page_min` to lower free ids, from the leaf of `from` on, up to
+    /// `pages_max` (rule 25).
+    pub(crate) fn relocate(
+        &mut self,
+        from: &[u8],
+        page_min: u64,
+        pages_max: u64,
+    ) -> Result<tree::Swept> {
+        self.change(|work, _| work.writer.relocate(from, page_min, pages_max))
     }
 
-    /// Commits what [`Self::relocate`] moved.
+    /// Packs leaves from that of `from` on, writing up to `pages_max` (rule 25).
+    pub(crate) fn pack(&mut self, from: &[u8], pages_max: u64) -> Result<tree::Swept> {
+        self.change(|work, _| work.writer.pack(from, pages_max))
+    }
+
+    /// Commits what [`Self::relocate`] moved or [`Self::pack`] packed.
     pub(crate) fn commit_relocation(self) -> Result<TxnId> {
         debug_assert_eq!(self.work().record.op_count(), 0, "a relocation has no operations");
         self.finish(Durability::Immediate, FLAG_RELOCATE)

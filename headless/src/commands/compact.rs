@@ -10,8 +10,9 @@ use color_eyre::eyre::Result;
 
 /// Give unused space back to the file system
 ///
-/// Moves pages from the end of the file into free ones before it and cuts the file off behind the last
-/// page in use. The content does not change.
+/// Packs the rows of half-full leaves together, moves pages from the end of the file into free ones
+/// before it, and cuts the file off behind the last page in use. The content does not change. A program
+/// that reads, and a history that is kept, hold pages where they are.
 #[derive(Args, Debug)]
 pub struct Compact {
     #[command(flatten)]
@@ -30,8 +31,8 @@ impl Compact {
             json::document(out, &report)?;
         } else {
             out.line(format_args!(
-                "{} bytes before, {} after, {} pages moved",
-                report.bytes_before, report.bytes_after, report.pages_moved
+                "{} bytes before, {} after; {} leaves saved, {} pages moved",
+                report.bytes_before, report.bytes_after, report.leaves_saved, report.pages_moved
             ))?;
         }
         Ok(Exit::Done)

@@ -60,7 +60,7 @@ fn exercise(pages: &[[u8; PAGE_BYTES]], root: TreeRoot, model: &Model) -> usize 
     check(view, &root, &mut |_| (), &mut |_| errors += 1);
     errors += Diff::new((view, &TreeRoot::EMPTY), (view, &root)).filter(Result::is_err).count();
     type Change = fn(&mut Writer, &Model) -> crate::Result<u64>;
-    let changes: [Change; 5] = [
+    let changes: [Change; 6] = [
         |writer, model| {
             for key in model.keys() {
                 writer.insert(key, b"new")?;
@@ -76,7 +76,8 @@ fn exercise(pages: &[[u8; PAGE_BYTES]], root: TreeRoot, model: &Model) -> usize 
         },
         |writer, _| writer.remove_range(Bound::Unbounded, Bound::Unbounded),
         |writer, _| writer.remove_range(Bound::Excluded(b"key00020"), Bound::Included(b"key00090")),
-        |writer, _| writer.relocate(2, 40),
+        |writer, _| Ok(writer.relocate(b"", 2, 40)?.pages),
+        |writer, _| Ok(writer.pack(b"", 40)?.pages),
     ];
     for change in changes {
         let pager = open(pages);
