@@ -5,7 +5,7 @@
 //! (`report::peers`). Files lie in the data folder, with real syncs. Repeats are interleaved like any
 //! other run's, and allocations are not counted, since engines in C would seem to have none.
 //! A tour: [`engine`] is what an engine must do; one file an engine; [`workloads`] the list, with
-//! `reads`, `writes`, `beside`, `opens` and `raw` behind it; `claims` the task queue, written for each engine;
+//! `reads`, `writes`, `beside`, `opens`, `sequence`, `space` and `raw` behind it; `claims` the task queue, written for each engine;
 //! [`syncs`] watches what a commit asks of the system.
 
 pub mod engine;
@@ -23,6 +23,8 @@ pub(crate) mod claims;
 mod opens;
 mod raw;
 mod reads;
+mod sequence;
+mod space;
 pub mod syncs;
 pub mod workloads;
 mod writes;

@@ -83,6 +83,10 @@ impl Reader for Snapshot<'_> {
         Ok(self.0.get(key).map_err(Error::wrong)?.map(|value| digest(&value)))
     }
 
+    fn row_count(&mut self) -> Result<u64> {
+        Ok(self.0.len())
+    }
+
     fn scan(&mut self, start: &[u8], rows: u64) -> Result<u64> {
         let mut found = self.0.range(start..).map_err(Error::wrong)?;
         let mut total = 0_u64;

@@ -4,7 +4,8 @@
 //! indexes and one statement a claim, the key-value engines get a ready index, task rows and a lease
 //! index. What a claim does is the same everywhere: look for expired leases, take the most urgent ready
 //! task of a type, record owner, attempt and lease, durably. Ours keeps counts by type besides and
-//! gets no credit for it. A claim is one transaction; the settings are those of the other workloads.
+//! gets no credit for it. A claim is a durable transaction, which
+//! ours may share with claims that wait at the same time; the settings are those of the other workloads.
 
 mod fjall;
 mod lmdb;

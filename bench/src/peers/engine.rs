@@ -84,6 +84,12 @@ pub trait Reader {
         Ok(total)
     }
 
+    /// How many rows there are.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn row_count(&mut self) -> Result<u64>;
+
     /// Reads `rows` rows from `start` on; the sum of each value's first byte and the last of its key.
     ///
     /// # Errors

@@ -79,6 +79,12 @@ impl Reader for View<'_> {
         Ok(value.map(|value| digest(&value)))
     }
 
+    fn row_count(&mut self) -> Result<u64> {
+        // It keeps no count: this reads everything.
+        let len = self.snapshot.len(self.rows).map_err(Error::wrong)?;
+        Ok(len as u64)
+    }
+
     fn scan(&mut self, start: &[u8], rows: u64) -> Result<u64> {
         let mut found = self.snapshot.range(self.rows, start..);
         let mut total = 0_u64;

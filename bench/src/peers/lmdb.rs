@@ -124,6 +124,10 @@ impl Reader for Snapshot<'_> {
         Ok(value.map(digest))
     }
 
+    fn row_count(&mut self) -> Result<u64> {
+        self.database.len(&self.txn).map_err(Error::wrong)
+    }
+
     fn scan(&mut self, start: &[u8], rows: u64) -> Result<u64> {
         // LMDB knows no empty key: an unbounded start is the first row.
         let first = if start.is_empty() { Bound::Unbounded } else { Bound::Included(start) };

@@ -75,6 +75,10 @@ impl Reader for Snapshot {
         Ok(total)
     }
 
+    fn row_count(&mut self) -> Result<u64> {
+        Ok(self.0.len())
+    }
+
     fn scan(&mut self, start: &[u8], rows: u64) -> Result<u64> {
         let mut cursor: Cursor<'_> = self.0.cursor()?;
         cursor.seek(start)?;

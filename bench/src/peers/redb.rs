@@ -5,7 +5,9 @@ use super::{
     engine::{Change, Changes, Engine, Nothing, Reader, Work, digest, ended_early, row_digest},
 };
 use crate::error::{Error, Result};
-use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
+use redb::{
+    Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, TableDefinition,
+};
 use std::path::Path;
 
 pub(super) const FACTS: Facts = Facts {
@@ -84,6 +86,10 @@ impl Reader for Snapshot {
     fn get(&mut self, key: &[u8]) -> Result<Option<u64>> {
         let value = self.0.get(key).map_err(Error::wrong)?;
         Ok(value.map(|value| digest(value.value())))
+    }
+
+    fn row_count(&mut self) -> Result<u64> {
+        self.0.len().map_err(Error::wrong)
     }
 
     fn scan(&mut self, start: &[u8], rows: u64) -> Result<u64> {

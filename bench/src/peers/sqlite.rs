@@ -147,6 +147,12 @@ impl Reader for Snapshot<'_> {
         found.optional().map_err(Error::wrong)
     }
 
+    fn row_count(&mut self) -> Result<u64> {
+        let mut count = self.0.prepare_cached("SELECT COUNT(*) FROM rows").map_err(Error::wrong)?;
+        let rows: i64 = count.query_row([], |row| row.get(0)).map_err(Error::wrong)?;
+        Ok(rows.unsigned_abs())
+    }
+
     fn scan(&mut self, start: &[u8], rows: u64) -> Result<u64> {
         let sql = "SELECT k, v FROM rows WHERE k >= ?1 ORDER BY k LIMIT ?2";
         let mut statement = self.0.prepare_cached(sql).map_err(Error::wrong)?;

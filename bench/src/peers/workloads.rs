@@ -1,5 +1,5 @@
 //! The suite's list: every workload, run once for each engine. The code is in `reads`, `writes`,
-//! `beside` and `opens`.
+//! `beside`, `opens` and `sequence`.
 
 use super::{
     NAMES,
@@ -7,6 +7,7 @@ use super::{
     engine::{Engine, Puts},
     opens::{Opens, Shutdown},
     reads::{Gets, Readers, Scans, Snapshots},
+    sequence::Sequence,
     writes::{Load, Writes},
 };
 use crate::{
@@ -21,6 +22,12 @@ use crate::{
 const RECORDS: Parameter =
     Parameter { name: "records", unit: "rows", ci: 100_000, full: 1_000_000 };
 const PARAMETERS: &[Parameter] = &[RECORDS, KEY_BYTES, VALUE_BYTES];
+/// Rows as redb's benchmark has them.
+const SEQUENCE_PARAMETERS: &[Parameter] = &[
+    RECORDS,
+    Parameter { ci: 24, full: 24, ..KEY_BYTES },
+    Parameter { ci: 150, full: 150, ..VALUE_BYTES },
+];
 const WORDS: Option<(&str, &[&str])> = Some(("engine", NAMES));
 
 const fn entry(
@@ -193,6 +200,17 @@ pub const ENTRIES: &[Entry] = &[
             "Opening what a kill -9 right after the random load left, and getting one row.",
             Ops::Fixed(5, 7),
             |context| Opens::setup(context, Shutdown::Killed),
+        )
+    },
+    Entry {
+        parameters: SEQUENCE_PARAMETERS,
+        granule: records,
+        warmup_ops: (0, 0),
+        ..entry(
+            "peers/redb_sequence",
+            "redb's own benchmark, a fifth as large: bulk load, single and batched writes, reads, removals, sizes.",
+            Ops::Records,
+            Sequence::setup,
         )
     },
 ];

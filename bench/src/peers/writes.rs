@@ -5,6 +5,7 @@ use super::{
     Open, chosen,
     engine::{Deletes, Engine, Puts, missing},
     raw::RawSyncs,
+    space,
     workloads::{TXN_ROWS, load},
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     rng::{KeyOrder, Rows, permutation},
     suite::support,
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a writing workload does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,21 +126,15 @@ impl Writes {
 
     /// Closes, measures the files, compacts, measures again.
     fn report_space(&mut self, report: &mut Verification) -> Result<()> {
-        let user = (self.next * self.rows.row_bytes()).max(1) as f64;
-        let mut add = |name: &str, bytes: u64| {
-            report.metric(name, "1", Better::Lower, bytes as f64 / user);
-        };
+        let user = (self.next * self.rows.row_bytes()).max(1);
         drop(self.engine.take());
         // Closing belongs to the load: what it writes is counted.
         let written = machine::bytes_handed_to_writes().zip(self.written_at_start);
         if let Some((now, then)) = written {
-            add("bytes_written_per_user_byte", now - then);
+            let times = (now - then) as f64 / user as f64;
+            report.metric("bytes_written_per_user_byte", "1", Better::Lower, times);
         }
-        let (all, logs) = folder_bytes(&self.folder)?;
-        add("file_bytes_per_user_byte", all);
-        add("log_bytes_per_user_byte", logs);
-        (self.open)(&self.folder)?.compact()?;
-        add("file_bytes_per_user_byte_compacted", folder_bytes(&self.folder)?.0);
+        space::report(self.open, &self.folder, user, report)?;
         self.engine = Some((self.open)(&self.folder)?);
         self.check_rows()
     }
@@ -197,36 +192,4 @@ impl Bench for Writes {
         report.checksum.add_number(self.next - self.filled);
         Ok(())
     }
-}
-
-/// Bytes the files under `folder` occupy on the device: all of them, and those of logs and journals.
-fn folder_bytes(folder: &Path) -> Result<(u64, u64)> {
-    let fail = |error| Error::io("list", folder, error);
-    let mut bytes = (0, 0);
-    for entry in std::fs::read_dir(folder).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
-        let metadata = entry.metadata().map_err(fail)?;
-        if metadata.is_dir() {
-            let inner = folder_bytes(&entry.path())?;
-            bytes = (bytes.0 + inner.0, bytes.1 + inner.1);
-        } else {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let log = [".log", ".jnl", ".wal", "-wal"].iter().any(|part| name.contains(part));
-            let size = allocated(&metadata);
-            bytes = (bytes.0 + size, bytes.1 + if log { size } else { 0 });
-        }
-    }
-    Ok(bytes)
-}
-
-#[cfg(unix)]
-fn allocated(metadata: &std::fs::Metadata) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    // LMDB's file may be sparse: its length says little.
-    metadata.blocks() * 512
-}
-
-#[cfg(not(unix))]
-fn allocated(metadata: &std::fs::Metadata) -> u64 {
-    metadata.len()
 }

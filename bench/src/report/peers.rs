@@ -106,7 +106,7 @@ impl Durability {
     /// Of the workload called `bench`.
     fn of(bench: &str) -> Self {
         let has = |part: &&str| bench.contains(part);
-        if ["durable", "claims", "beside_writer"].iter().any(has) {
+        if ["durable", "claims", "beside_writer", "sequence"].iter().any(has) {
             Self::Durable
         } else if ["build", "eventual", "delete"].iter().any(has) {
             Self::Eventual
