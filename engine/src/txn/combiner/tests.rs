@@ -6,6 +6,9 @@ use std::thread::{self, JoinHandle};
 
 const LONG: Duration = Duration::from_secs(60);
 
+/// A step that gives something.
+type Giving<T> = Box<dyn FnMut(&mut Txn) -> Result<T> + Send>;
+
 fn wait_until(condition: impl Fn() -> bool) {
     while !condition() {
         thread::yield_now();
@@ -14,7 +17,7 @@ fn wait_until(condition: impl Fn() -> bool) {
 
 /// A closed gate with one thread a step before it, in this order: the first leads.
 fn before_a_closed_gate<T: Send + 'static>(
-    steps: Vec<Box<dyn FnMut(&mut Txn) -> Result<T> + Send>>,
+    steps: Vec<Giving<T>>,
 ) -> (Arc<Store>, Vec<JoinHandle<Result<T>>>) {
     let store = Arc::new(Store::default());
     assert!(store.gate.try_enter());
@@ -28,7 +31,7 @@ fn before_a_closed_gate<T: Send + 'static>(
     (store, threads)
 }
 
-fn putting(number: u32) -> Box<dyn FnMut(&mut Txn) -> Result<u32> + Send> {
+fn putting(number: u32) -> Giving<u32> {
     Box::new(move |txn| {
         txn.numbers.push(number);
         Ok(number)
