@@ -37,16 +37,21 @@ pub struct Examination {
 /// Checks everything in `source`, its log and the cartridges named for it, on the real disk.
 ///
 /// Works on files that `open` refuses, takes no lock, and never fails: what cannot be read is a problem, a
-/// lint, or among the unread. When `progress` says stop, cartridges and lints are left out.
+/// lint, or among the unread. When `progress` says stop, what is left of it is left out.
 pub fn examine(source: &Source, progress: Progress<'_>) -> Examination {
-    let survey = check_with_survey(source, progress);
+    let survey = check_with_survey(source, &mut *progress);
     let mut found = Examination { survey, ..Examination::default() };
     if found.survey.report.cancelled {
         return found;
     }
     found.lints = lint::low_fill(source.path(), &found.survey.levels);
     let newest = newest(source);
+    let pages = found.survey.report.pages;
     for path in shelf::named_for(source.path()) {
+        if !progress(pages, pages) {
+            found.survey.report.cancelled = true;
+            return found;
+        }
         found.cartridges = found.cartridges.saturating_add(1);
         match check_cartridge(&path, &mut found.survey.report) {
             Ok(Some(cartridge)) => {

@@ -465,6 +465,32 @@ fn a_trace_shows_no_write_and_no_lock() {
     assert_eq!(locks.collect::<Vec<_>>(), [""; 0]);
 }
 
+/// A mount that really is read-only (where no mounts can be made, nothing is seen).
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_on_a_read_only_mount_is_frozen() {
+    let (directory, path) = foreign_file();
+    let mount = directory.path().join("mount");
+    std::fs::create_dir(&mount).expect("a place for the mount");
+    let script = "mount -t tmpfs none \"$1\" && cp \"$2\" \"$1/file\" || exit 42; \
+                  \"$3\" \"$1/file\" --screen overview --print --json || exit 1; \
+                  mount -o remount,ro \"$1\" || exit 42; \
+                  \"$3\" \"$1/file\" --screen overview --print --json";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "--map-root-user", "sh", "-c", script, "sh"]);
+    let outcome = unshare.arg(&mount).arg(&path).arg(BINARY).output();
+    let Ok(outcome) = outcome else { return eprintln!("no unshare here") };
+    let (told, complaint) =
+        (String::from_utf8_lossy(&outcome.stdout), String::from_utf8_lossy(&outcome.stderr));
+    if told.is_empty() && (outcome.status.code() == Some(42) || complaint.contains("unshare")) {
+        return eprintln!("no mounts here: {complaint}");
+    }
+    let answers: Vec<&str> =
+        told.lines().filter(|line| line.contains("read_only_mount")).map(str::trim).collect();
+    let expected = ["\"read_only_mount\": false,", "\"read_only_mount\": true,"];
+    assert_eq!(answers, expected, "{told} {complaint}");
+}
+
 #[test]
 fn leaving_during_a_benchmark_leaves_nothing_behind() {
     let (_directory, path) = foreign_file();

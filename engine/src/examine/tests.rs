@@ -143,7 +143,26 @@ fn a_check_that_is_stopped_judges_nothing_beside_the_database() {
     db.checkpoint().unwrap();
     let kind = Kind::PrefixCounts(PrefixCounts::default());
     kind.build(&db, &path.with_file_name("app.ns.counts"), BuildRequest::default()).unwrap();
-    let found = examine(&Source::open(&path).unwrap(), &mut |_, _| false);
-    assert!(found.survey.report.cancelled);
-    assert_eq!((found.cartridges, found.lints.len()), (0, 0));
+    let source = Source::open(&path).unwrap();
+    for calls_max in [0, 1, 5] {
+        let mut calls = 0;
+        let found = examine(&source, &mut |_, _| {
+            calls += 1;
+            calls <= calls_max
+        });
+        assert!(found.survey.report.cancelled, "after {calls_max}");
+        assert_eq!((found.cartridges, found.lints.len()), (0, 0), "after {calls_max}");
+    }
+    // The last question is asked between the database and its cartridge.
+    let mut calls = 0;
+    examine(&source, &mut |_, _| {
+        calls += 1;
+        true
+    });
+    let mut left = calls - 1;
+    let found = examine(&source, &mut |_, _| {
+        left -= 1;
+        left >= 0
+    });
+    assert_eq!((found.survey.report.cancelled, found.cartridges), (true, 0));
 }

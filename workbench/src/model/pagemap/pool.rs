@@ -2,6 +2,7 @@
 //! can be asked. Made by the job that had it work; plain data from then on.
 
 use super::Class;
+use crate::text;
 use northstar_engine::Db;
 use northstar_engine::db::{PooledPage, PooledState};
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ impl PoolView {
         let dirty = self.count(|found| found.state != PooledState::Clean);
         let pinned = self.count(|found| found.pins > 0);
         let hot = self.count(|found| found.hot);
-        let (pages, frames) = (self.pages.len(), self.frames);
+        let (pages, frames) = (self.pages.len(), text::count(self.frames));
         format!(
             "of {frames} frames {pages} hold a page: {dirty} not written yet, {pinned} pinned, {hot} hot"
         )
