@@ -6,7 +6,8 @@
 //! - [`Source`] opens any file, read-only and without a lock, also one that `open` refuses, and
 //!   bytes in memory (images of the simulated disk);
 //! - [`page()`] turns a page into a tree of fields and named gaps that cover every byte once;
-//! - [`metas()`] is recovery's own judgement of the two slots, as a table;
+//! - [`metas()`] is recovery's own judgement of the two slots, as a table, and [`recovery()`] what it makes
+//!   of the log behind them;
 //! - [`tree`] walks nodes, looks keys up step by step, and lists rows;
 //! - [`log`] lists segments and records and explains the torn tail;
 //! - [`find`] knows who points where, and what nobody points at;
@@ -29,6 +30,7 @@ pub mod find;
 pub mod log;
 mod metas;
 mod page;
+mod recovery;
 mod report;
 mod source;
 #[cfg(test)]
@@ -39,6 +41,7 @@ mod view;
 pub use check::{check, check_source, check_with_survey};
 pub use metas::{MetaJudgement, SlotView, judge_pages, metas};
 pub use page::{PageView, Spot, page};
+pub use recovery::recovery;
 pub use report::{Problem, Report, Severity};
 pub use source::{FileKind, PageBytes, SegmentFile, Source};
 pub use view::{FieldValue, FieldView, Gap, Link, Verdict};

@@ -141,8 +141,8 @@ impl Meta {
         };
         match rule {
             "META-1" if header.magic != PAGE_MAGIC || meta.magic != META_MAGIC => {
-                let found = [header.magic.0, meta.magic.0].concat();
-                bad("magics NSDB and META", found.escape_ascii().to_string())
+                let (page, meta) = (header.magic.0.escape_ascii(), meta.magic.0.escape_ascii());
+                bad("magics NSDB and META", format!("{page} and {meta}"))
             }
             "META-1" => Ok("NSDB META".to_owned()),
             "META-2" if header.version != FORMAT_VERSION || meta.version != 0 => {

@@ -5,14 +5,13 @@
 
 use super::find::{Survey, survey};
 use super::metas::metas;
+use super::recovery::recovery;
 use super::source::{FileKind, Source};
 use super::{Problem, Progress, Report, Severity};
 use crate::error::{Corrupt, Error, Place};
 use crate::format::meta::Meta;
 use crate::ids::Lsn;
-use crate::log::Position;
 use crate::log::paths::LogPaths;
-use crate::log::recover::assess;
 use crate::log::segments::Chain;
 use crate::log::verify::verify;
 use std::path::Path;
@@ -91,11 +90,8 @@ fn check_log(source: &Source, report: &mut Report) {
         Ok(chain) => chain,
         Err(error) => return note(source, report, error),
     };
-    if !is_backup {
-        let positions: Vec<Position> = metas.iter().map(|meta| position(meta)).collect();
-        if let Err(error) = assess(&chain, source.uuid(), &positions) {
-            note(source, report, error);
-        }
+    if !is_backup && let Err(error) = recovery(source, &judgement) {
+        note(source, report, error);
     }
     let proven = metas.iter().map(|meta| meta.log_lsn).max().unwrap_or_default();
     let proven = if is_backup { Lsn::default() } else { proven };
@@ -116,15 +112,6 @@ fn check_log(source: &Source, report: &mut Report) {
             }
         }
         Err(error) => note(source, report, error),
-    }
-}
-
-fn position(meta: &Meta) -> Position {
-    Position {
-        lsn: meta.log_lsn,
-        generation: meta.log_generation,
-        crc: meta.log_crc,
-        txn_id: meta.txn_id,
     }
 }
 

@@ -3,12 +3,8 @@
 use crate::job::{Data, Desk, Job};
 use northstar_engine::PageId;
 use northstar_engine::format::page::check_root;
-use northstar_engine::inspect::log::{Tail, explain_gap, records, segments};
 use northstar_engine::inspect::{MetaJudgement, judge_pages};
-use northstar_engine::{Corrupt, Lsn, inspect};
-
-/// Records looked at in one go.
-const BATCH: usize = 512;
+use northstar_engine::{Corrupt, Error, inspect};
 
 /// Which slots are torn in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -43,13 +39,13 @@ pub struct WhatIf {
     pub replay: Option<Replay>,
 }
 
-/// What recovery finds in the log behind a meta.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize)]
+/// What recovery makes of the log behind a meta.
+#[derive(Clone, Debug, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Replay {
-    /// Sound commits, up to the end or to where it stops.
+    /// Commits that it replays.
     pub commits: u64,
-    /// Bytes that were durable once and are no record: recovery refuses the log.
-    pub refused_at: Option<Lsn>,
+    /// Why it refuses the log, if it does.
+    pub refused: Option<String>,
 }
 
 /// Asks what if.
@@ -86,36 +82,24 @@ impl Job for AskWhatIf {
             })?;
             check_root(&page.bytes, meta.uuid, meta.root, meta.depth).map(|_| ())
         });
-        let replay = match judgement.meta() {
-            Some(meta) => replay(&source, meta.log_lsn, desk),
-            None => None,
-        };
+        let replay = judgement.meta().map(|_| match inspect::recovery(&source, &judgement) {
+            Ok(found) => Replay { commits: found.map_or(0, |found| found.commits), refused: None },
+            Err(error) => Replay { commits: 0, refused: Some(why(&error)) },
+        });
         Ok(Box::new(WhatIf { torn: self.torn, judgement, replay }))
     }
 }
 
-/// The commits behind a position, as far as recovery gets.
-fn replay(source: &inspect::Source, from: Lsn, desk: &mut Desk<'_>) -> Option<Replay> {
-    let log = segments(source).ok()?;
-    let mut out = Replay::default();
-    let mut end = from;
-    loop {
-        let part = records(source, &log, end, BATCH).ok()?;
-        for record in &part.records {
-            if let Some(gap) = log.gap(end, record.lsn) {
-                let why = explain_gap(source, &log, gap.start).ok()?;
-                out.refused_at = matches!(why, Some(Tail::Corrupt { .. })).then_some(gap.start);
-                return Some(out);
-            }
-            out.commits += u64::from(record.is_commit());
-            end = record.end_lsn;
+/// Why recovery refuses, without the path that the screen is about.
+fn why(error: &Error) -> String {
+    match error {
+        Error::Corrupt(corrupt) => {
+            let Corrupt { place, rule, expected, found, .. } = &**corrupt;
+            format!("{place}: {rule}: expected {expected}, found {found}")
         }
-        if let Some(Tail::Corrupt { at, .. }) = part.tail {
-            out.refused_at = Some(at);
-        }
-        match part.next {
-            Some(next) if next >= end && !part.records.is_empty() && desk.wanted() => end = next,
-            _ => return Some(out),
-        }
+        error => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ pub struct QueueView {
     pub tasks: Vec<(Vec<u8>, Task)>,
     /// Rows that are no task.
     pub broken: u64,
+    /// Why rows cannot be read: tasks may be missing.
+    pub holes: Vec<String>,
 }
 
 /// Reads it.
@@ -70,7 +72,10 @@ impl Job for LoadQueue {
                         key.push(0);
                         next = Some(key);
                     }
-                    RowItem::Hole { to, .. } => next.clone_from(to),
+                    RowItem::Hole { to, problem, .. } => {
+                        view.holes.push(problem.to_string());
+                        next.clone_from(to);
+                    }
                 }
             }
             match next.filter(|next| !window.complete && *next > from) {

@@ -33,6 +33,8 @@ pub struct Summary {
     pub metas: Option<Arc<MetaJudgement>>,
     /// The state the pages show.
     pub checkpoint: Option<TxnId>,
+    /// Log segments beside it; none where the folder cannot be listed.
+    pub segments: Option<usize>,
     /// The state the log ends at.
     pub log_end: Option<TxnId>,
     /// Where in the log that state ends: what is before need not be read again.
@@ -127,6 +129,7 @@ impl Job for LoadSummary {
         summary.pages = source.page_count().map_err(|error| error.to_string())?;
         summary.uuid = source.uuid();
         summary.read_only_mount = source.is_on_read_only_mount();
+        summary.segments = source.segments().ok().map(|segments| segments.len());
         summary.checkpoint = metas.meta().map(|meta| meta.txn_id);
         let from = metas.meta().map_or(Lsn::new(0), |meta| meta.log_lsn);
         let known = self.known.filter(|(uuid, lsn, _)| *uuid == summary.uuid && *lsn > from);

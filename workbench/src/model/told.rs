@@ -1,17 +1,14 @@
 //! What the engine says of a finding, fit for a line of a screen.
 //!
 //! The engine escapes the data in its sentences already. Escaping them again would double each backslash;
-//! what is not plain ASCII is escaped all the same, wherever it came from.
+//! what a terminal may not get is escaped all the same, wherever it came from.
 
 use northstar_engine::printable::Printable;
 use std::fmt::Display;
 
 /// `sentence` in at most `chars_max` characters.
 pub fn told(sentence: impl Display, chars_max: usize) -> String {
-    let sentence = sentence.to_string();
-    let plain =
-        sentence.len() <= chars_max && sentence.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if plain { sentence } else { Printable::capped(sentence, chars_max).into_string() }
+    Printable::message(sentence.to_string(), chars_max).into_string()
 }
 
 #[cfg(test)]
@@ -24,5 +21,6 @@ mod tests {
         assert_eq!(told("bell \u{7}", 80), r"bell \x07");
         assert_eq!(told("turned \u{202e}", 80), r"turned \u{202e}");
         assert_eq!(told("cut short", 4), "cut…");
+        assert_eq!(told(r"cut \xa5\xa5\xa5 short", 12), r"cut \xa5\xa…", "no backslash is doubled");
     }
 }

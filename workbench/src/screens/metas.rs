@@ -81,20 +81,15 @@ impl MetasScreen {
         let role = if judgement.chosen.is_some() { Role::Accent } else { Role::Bad };
         lines.push((role, format!("{}{chosen}", torn.unwrap_or_default())));
         lines.push((Role::Text, told(&judgement.reason, 300)));
-        if let Some(replay) = answer.replay {
-            lines.push(replay_line(replay));
-        }
+        lines.extend(answer.replay.as_ref().map(replay_line));
         lines
     }
 }
 
 /// How recovery goes on behind the meta.
-pub(super) fn replay_line(replay: Replay) -> (Role, String) {
-    match (replay.refused_at, replay.commits) {
-        (Some(at), _) => {
-            let what = "was durable once and is no record now";
-            (Role::Bad, format!("✗ Then it refuses the log: what stands at {at} {what}."))
-        }
+pub(super) fn replay_line(replay: &Replay) -> (Role, String) {
+    match (&replay.refused, replay.commits) {
+        (Some(why), _) => (Role::Bad, format!("✗ Then it refuses the log: {}", told(why, 300))),
         (None, 0) => {
             (Role::Text, "No commit is behind it in the log: nothing to replay.".to_owned())
         }
@@ -262,7 +257,7 @@ impl Component for MetasScreen {
     }
 
     fn json(&self, _: &Context) -> Value {
-        let replay = self.answer.as_ref().and_then(|answer| answer.replay);
+        let replay = self.answer.as_ref().and_then(|answer| answer.replay.as_ref());
         json!({ "screen": "metas", "judgement": self.judgement(), "replay": replay })
     }
 }

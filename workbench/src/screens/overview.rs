@@ -11,13 +11,14 @@ use crate::job::Data;
 use crate::model::cartridges::{CartridgeView, Cartridges};
 use crate::model::metas::{AskWhatIf, Replay, Torn, WhatIf};
 use crate::model::queue::{LoadQueue, QueueView};
+use crate::model::summary::Summary;
 use crate::model::survey;
 use crate::model::told::told;
 use crate::place::{At, Place};
 use crate::text;
 use crate::theme::Role;
 use northstar_engine::FileUuid;
-use northstar_engine::inspect::Severity;
+use northstar_engine::inspect::{FileKind, Severity};
 use serde_json::{Value, json};
 
 const QUEUE: &str = "queue";
@@ -38,15 +39,20 @@ pub struct OverviewSheet {
 
 impl OverviewSheet {
     /// What recovery finds in the log.
-    fn replay(&self) -> Option<Replay> {
-        self.recovery.as_ref()?.replay
+    fn replay(&self) -> Option<&Replay> {
+        self.recovery.as_ref()?.replay.as_ref()
     }
 
     /// The tasks in the database and the answers beside it.
     fn work_lines(&self) -> Vec<Line> {
         let mut lines = vec![Line::head("work")];
         if let Some(queue) = &self.queue {
-            lines.push(Line::pair("queue", tasks_in_words(queue)).to(go(ScreenId::Queue)));
+            let tasks = tasks_in_words(queue);
+            let line = match queue.holes.is_empty() {
+                true => Line::pair("queue", tasks),
+                false => bad_pair("queue", &tasks),
+            };
+            lines.push(line.to(go(ScreenId::Queue)));
         }
         if let Some(found) = &self.cartridges {
             let broken = found.iter().filter(|view| view.problem.is_some()).count();
@@ -56,7 +62,11 @@ impl OverviewSheet {
                 0 => "none beside it".to_owned(),
                 count => format!("{count} beside it: {stale} stale, {broken} broken"),
             };
-            lines.push(Line::pair("cartridges", what).to(go(ScreenId::Cartridges)));
+            let line = match broken {
+                0 => Line::pair("cartridges", what),
+                _ => bad_pair("cartridges", &what),
+            };
+            lines.push(line.to(go(ScreenId::Cartridges)));
         }
         if lines.len() == 1 {
             lines.push(Line::role(Role::Dim, "  looking…"));
@@ -78,13 +88,51 @@ fn states_of(queue: &QueueView) -> [u64; 4] {
 
 fn tasks_in_words(queue: &QueueView) -> String {
     let [ready, delayed, claimed, dead] = states_of(queue);
-    match ready + delayed + claimed + dead {
+    let tasks = match ready + delayed + claimed + dead {
         0 => "no task".to_owned(),
         all => {
             let tasks = text::plural(all, "task");
             format!("{tasks}: {ready} ready, {delayed} delayed, {claimed} claimed, {dead} dead")
         }
+    };
+    match queue.holes.len() {
+        0 => tasks,
+        holes => {
+            let places = text::plural(holes as u64, "place");
+            format!("{tasks}; rows cannot be read in {places}")
+        }
     }
+}
+
+/// The newest state of the log and what recovery replays of it; or that there is no log.
+fn log_line(summary: &Summary) -> Option<Line> {
+    let meta = summary.metas.as_ref().and_then(|metas| metas.meta());
+    if summary.segments == Some(0) {
+        let (needed, what) = match meta {
+            None => return None,
+            Some(meta) if meta.log_generation == 0 => (false, "none, and none is needed: a backup"),
+            Some(_) => (true, "there is none, and the meta goes by one"),
+        };
+        let line = match needed {
+            true => bad_pair("in the log", what),
+            false => Line::pair("in the log", what),
+        };
+        return Some(line.to(go(ScreenId::Metas)));
+    }
+    let log = summary.log_end?;
+    let behind = log.get().saturating_sub(summary.checkpoint.map_or(0, |txn| txn.get()));
+    let tail = match behind {
+        0 => "nothing to replay".to_owned(),
+        n => format!("{} only in the log", text::plural(n, "commit")),
+    };
+    Some(Line::pair("in the log", format!("txn {log}, {tail}")).to(go(ScreenId::Log)))
+}
+
+/// A name and what is wrong there.
+fn bad_pair(name: &str, what: &str) -> Line {
+    let mut line = Line::pair(name, String::new());
+    line.spans.push((Role::Bad, format!("✗ {what}")));
+    line
 }
 
 fn go(screen: ScreenId) -> Place {
@@ -103,6 +151,9 @@ fn health_lines(context: &Context) -> Vec<Line> {
     let (role, mark) = match (errors, warnings) {
         (0, 0) => (Role::Good, "✓ nothing is damaged".to_owned()),
         (0, _) => (Role::Warn, "! the current state loses nothing".to_owned()),
+        _ if context.summary.kind == Some(FileKind::Unknown) => {
+            (Role::Bad, "✗ not a northstar file".to_owned())
+        }
         _ => (Role::Bad, "✗ damaged".to_owned()),
     };
     let lints = context.lints.len() as u64;
@@ -185,21 +236,13 @@ impl SheetContent for OverviewSheet {
         let pages =
             summary.checkpoint.map_or("no valid meta".to_owned(), |txn| format!("txn {txn}"));
         lines.push(Line::pair("in the pages", pages).to(go(ScreenId::Metas)));
-        if let Some(log) = summary.log_end {
-            let behind = log.get().saturating_sub(summary.checkpoint.map_or(0, |txn| txn.get()));
-            let tail = match behind {
-                0 => "nothing to replay".to_owned(),
-                n => format!("{} only in the log", text::plural(n, "commit")),
-            };
-            lines
-                .push(Line::pair("in the log", format!("txn {log}, {tail}")).to(go(ScreenId::Log)));
-        }
+        lines.extend(log_line(summary));
         if let Some(metas) = &summary.metas {
             let reason = told(&metas.reason, 300);
             lines.push(Line::pair("recovery", reason).to(go(ScreenId::Metas)));
         }
         // Sound metas are half of it: the log behind them may be one that recovery refuses.
-        if let Some(replay @ Replay { refused_at: Some(_), .. }) = self.replay() {
+        if let Some(replay) = self.replay().filter(|replay| replay.refused.is_some()) {
             let (role, why) = replay_line(replay);
             lines.push(Line::role(role, format!("  {why}")).to(go(ScreenId::Metas)));
         }

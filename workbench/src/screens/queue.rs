@@ -7,6 +7,7 @@ use super::tree::chosen_root;
 use super::{Context, Effect, ScreenId};
 use crate::job::Data;
 use crate::model::queue::{LoadQueue, QueueView};
+use crate::model::told::told;
 use crate::place::{At, Place};
 use crate::text;
 use crate::theme::Role;
@@ -15,6 +16,8 @@ use northstar_engine::queue::State;
 use serde_json::{Value, json};
 
 const QUEUE: &str = "queue";
+/// Holes that are named.
+const HOLES_MAX: usize = 3;
 
 /// What the screen shows.
 #[derive(Debug, Default)]
@@ -30,6 +33,19 @@ const fn state_name(state: State) -> (&'static str, Role) {
         State::Claimed => ("claimed", Role::Accent),
         State::Dead => ("dead", Role::Bad),
     }
+}
+
+/// What cannot be read of the queue: nobody shall take the rest for all of it.
+fn hole_lines(view: &QueueView) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if !view.holes.is_empty() {
+        let places = text::plural(view.holes.len() as u64, "place");
+        let line = format!("✗ Rows cannot be read in {places}: there may be more tasks.");
+        lines.push(Line::role(Role::Bad, line).to(Place::new(ScreenId::Problems, At::Here)));
+        let named = view.holes.iter().take(HOLES_MAX);
+        lines.extend(named.map(|hole| Line::role(Role::Dim, format!("  {}", told(hole, 300)))));
+    }
+    lines
 }
 
 impl QueueSheet {
@@ -73,6 +89,10 @@ impl SheetContent for QueueSheet {
             };
             return vec![Line::role(Role::Dim, why)];
         };
+        let holes = hole_lines(view);
+        if view.counts.is_empty() && !holes.is_empty() {
+            return holes;
+        }
         if view.counts.is_empty() {
             return vec![
                 Line::role(Role::Dim, "No task in this database's pages."),
@@ -95,6 +115,7 @@ impl SheetContent for QueueSheet {
             let broken = text::plural(view.broken, "row");
             lines.push(Line::role(Role::Bad, format!("  {broken} under the prefix are no task")));
         }
+        lines.extend(holes);
         lines.push(Line::head("tasks, with their ages when the newest was stored"));
         for (key, task) in &view.tasks {
             let (state, role) = state_name(task.state);
@@ -148,6 +169,12 @@ impl SheetContent for QueueSheet {
             })
         });
         let (types, tasks) = (types.collect::<Vec<_>>(), tasks.collect::<Vec<_>>());
-        json!({ "screen": "queue", "types": types, "tasks": tasks, "broken_rows": view.broken })
+        json!({
+            "screen": "queue",
+            "types": types,
+            "tasks": tasks,
+            "broken_rows": view.broken,
+            "holes": view.holes,
+        })
     }
 }

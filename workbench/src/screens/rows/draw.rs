@@ -12,11 +12,15 @@ use northstar_engine::queue::DEFAULT_PREFIX;
 /// From this width on the value stands beside the list.
 const WIDE: u16 = 140;
 
-/// Why there is nothing to show.
+/// Why there is nothing to show, and where there is something all the same.
 pub(super) const fn no_root(context: &Context) -> &'static str {
-    match context.summary.loaded {
-        true => "no valid meta names a tree; the metas screen says why",
-        false => "reading…",
+    match (context.summary.loaded, context.summary.log_end) {
+        (true, None) => "no valid meta names a tree; the metas screen says why",
+        (true, Some(_)) => {
+            "no valid meta names a tree; the metas screen says why. The log still covers states: o \
+             shows the rows of one"
+        }
+        (false, _) => "reading…",
     }
 }
 
@@ -30,12 +34,13 @@ impl RowsScreen {
             return;
         }
         let (width, height) = (painter.width(), painter.height());
-        painter.put(1, 0, &self.head(), Role::Title);
+        let wide = usize::from(width.saturating_sub(2));
+        painter.put(1, 0, &text::cut(&self.head(), wide), Role::Title);
         let sources = self.sources();
         let top = self.top();
         if let Some(line) = sources.first() {
             let role = if sources.len() > 1 { Role::Warn } else { Role::Dim };
-            painter.put(1, 1, &text::cut(line, usize::from(width.saturating_sub(2))), role);
+            painter.put(1, 1, &text::cut(line, wide), role);
         }
         let rest = height.saturating_sub(top);
         if width >= WIDE {
@@ -114,11 +119,14 @@ impl RowsScreen {
                 }
                 let width = usize::from(painter.width());
                 painter.put(0, 0, &text::cut(&head, width), Role::Dim);
+                let mut top = 1;
                 if let Some(problem) = &row.problem {
-                    let why = told(problem, 300);
-                    painter.put(0, 1, &why, Role::Bad);
+                    for line in text::wrap(&told(problem, 300), width) {
+                        painter.put(0, top, &line, Role::Bad);
+                        top += 1;
+                    }
                 }
-                self.draw_lines(painter, 1 + u16::from(row.problem.is_some()), &row.value);
+                self.draw_lines(painter, top, &row.value);
             }
             Some(Item::Log { logged }) => {
                 let row = &logged.row;
@@ -134,11 +142,12 @@ impl RowsScreen {
                     format!("\"{}\"", Printable::capped(to, 60).as_str())
                 });
                 let range = format!("rows from \"{}\" to {to} cannot be read", from.as_str());
-                painter.put(0, 0, &range, Role::Bad);
-                let why = told(problem, 300);
                 let width = usize::from(painter.width());
-                for (y, line) in (1_u16..).zip(text::wrap(&why, width)) {
-                    painter.put(0, y, &line, Role::Text);
+                let range = text::wrap(&range, width).into_iter().map(|line| (Role::Bad, line));
+                let why = text::wrap(&told(problem, 300), width).into_iter();
+                let lines = range.chain(why.map(|line| (Role::Text, line)));
+                for (y, (role, line)) in (0_u16..).zip(lines) {
+                    painter.put(0, y, &line, role);
                 }
             }
             None => {}
