@@ -83,7 +83,18 @@ const WORKBENCH: Layers = Layers {
         ),
         (
             "screens",
-            &["model", "widgets", "job", "action", "place", "screen_id", "text", "theme", "fuzzy"],
+            &[
+                "model",
+                "widgets",
+                "job",
+                "action",
+                "place",
+                "screen_id",
+                "text",
+                "theme",
+                "fuzzy",
+                "svg",
+            ],
         ),
         // The whole, and what drives it.
         (

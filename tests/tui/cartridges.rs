@@ -1,6 +1,7 @@
 //! Cartridges in the workbench: asked, built again, and used for the space view.
 
-use super::{app, copy_of, demo};
+use super::damage::copy_of;
+use super::{app, demo};
 use northstar_workbench::app::{App, Cmd, Msg};
 use northstar_workbench::job::{JobEvent, perform};
 use northstar_workbench::print;

@@ -116,11 +116,11 @@ fn every_cell_has_its_role_in_every_palette() {
 /// What is broken is coloured by roles too, and by those that say so.
 #[test]
 fn damage_has_its_roles_in_every_palette() {
-    let (_directory, path, _) = super::damaged();
+    let copy = super::damage::leaf(&demo().path());
     let size = (100, 30);
     for palette in PALETTES {
         let grids = ScreenId::ALL.iter().map(|screen| {
-            let app = app(&path, *screen, palette, size);
+            let app = app(&copy.path, *screen, palette, size);
             (*screen, grid(&print::frame(&app, size), palette, *screen))
         });
         for (screen, grid) in grids {

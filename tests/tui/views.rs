@@ -3,10 +3,13 @@
 //! The demo database is the same byte for byte, so what is drawn is too. Snapshots live in
 //! `goldens/tui/WxH`; `INSTA_UPDATE=always cargo test -p northstar --test tui_views` blesses them.
 
+mod captures;
 mod cartridges;
+mod damage;
 mod shared;
 mod styles;
 
+use northstar_engine::limits::PAGE_BYTES;
 use northstar_workbench::app::App;
 use northstar_workbench::keymap::Keymap;
 use northstar_workbench::model::summary::Summary;
@@ -15,7 +18,7 @@ use northstar_workbench::print;
 use northstar_workbench::screens::ScreenId;
 use northstar_workbench::theme::{Look, Palette};
 use shared::demo;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (160, 50)];
 
@@ -57,6 +60,32 @@ fn every_screen_on_the_demo() {
     }
 }
 
+/// What stands behind a key of a screen: its name, and the keys that lead there.
+const BEHIND: &[(&str, ScreenId, &str)] = &[
+    ("map_curve", ScreenId::Map, "c"),
+    ("page_bits", ScreenId::Page, "j j j b"),
+    ("tree_shape", ScreenId::Tree, "i"),
+    ("log_sizes", ScreenId::Log, "i"),
+    ("log_groups", ScreenId::Log, "i i"),
+    // Where everything fits side by side there is no other pane.
+    ("time_pages", ScreenId::Time, "j j j j j tab"),
+    ("time_bytes", ScreenId::Time, "j j j j j tab tab"),
+];
+
+#[test]
+fn what_stands_behind_keys_on_the_demo() {
+    let demo = demo();
+    for size in SIZES {
+        for (name, screen, keys) in BEHIND {
+            let mut app = app(&demo.path(), *screen, Palette::Dark, size);
+            // The last key puts away what the footer says.
+            print::press(&mut app, &format!("{keys} esc"), size).expect("keys");
+            let text = print::characters(&print::frame(&app, size)).join("\n");
+            snapshot(&format!("{}x{}", size.0, size.1), &format!("demo_{name}"), &text);
+        }
+    }
+}
+
 /// What a screen shows survives ASCII: no glyph becomes the question mark of the unknown.
 #[test]
 fn ascii_has_a_stand_in_for_every_glyph() {
@@ -77,41 +106,19 @@ fn ascii_has_a_stand_in_for_every_glyph() {
     }
 }
 
-/// A copy of a database with all that is beside it.
-fn copy_of(source: &Path) -> (tempfile::TempDir, PathBuf) {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    for entry in std::fs::read_dir(source.parent().expect("a parent")).expect("a listing") {
-        let entry = entry.expect("an entry");
-        std::fs::copy(entry.path(), directory.path().join(entry.file_name())).expect("a copy");
-    }
-    let path = directory.path().join(source.file_name().expect("a name"));
-    (directory, path)
-}
-
-/// A copy of the demo with one byte of a leaf flipped, and the page.
-fn damaged() -> (tempfile::TempDir, PathBuf, u64) {
-    let demo = demo();
-    let (directory, path) = copy_of(&demo.path());
-    let app = app(&path, ScreenId::Rows, Palette::Dark, (80, 24));
-    let leaf = app.json()["rows"][3]["row"]["leaf"]["page"].as_u64().expect("a leaf's page");
-    let mut bytes = std::fs::read(&path).expect("the copy is read");
-    let at = usize::try_from(leaf * 16384 + 12_000).expect("an offset");
-    bytes[at] ^= 0x10;
-    std::fs::write(&path, bytes).expect("the copy is written");
-    (directory, path, leaf)
-}
-
 #[test]
 fn damage_is_shown_where_it_is() {
-    let (_directory, path, leaf) = damaged();
+    let demo = demo();
+    let copy = damage::leaf(&demo.path());
+    let (path, leaf) = (&copy.path, copy.page);
     let size = (100, 30);
-    let problems = app(&path, ScreenId::Problems, Palette::Dark, size).text().join("\n");
+    let problems = app(path, ScreenId::Problems, Palette::Dark, size).text().join("\n");
     assert!(problems.contains(&format!("page {leaf}: PAGE-3")), "{problems}");
-    let rows = app(&path, ScreenId::Rows, Palette::Dark, size).text().join("\n");
+    let rows = app(path, ScreenId::Rows, Palette::Dark, size).text().join("\n");
     assert!(rows.contains(&format!("rows missing: p{leaf}")), "{rows}");
-    let map = print::frame(&app(&path, ScreenId::Map, Palette::Dark, size), size);
+    let map = print::frame(&app(path, ScreenId::Map, Palette::Dark, size), size);
     assert!(print::characters(&map).join("\n").contains('✗'));
-    let mut page = app(&path, ScreenId::Map, Palette::Dark, size);
+    let mut page = app(path, ScreenId::Map, Palette::Dark, size);
     // Orphans are problems too; the damaged leaf is among the first few.
     for _ in 0..8 {
         print::press(&mut page, "]", size).expect("a key");
@@ -125,19 +132,13 @@ fn damage_is_shown_where_it_is() {
     assert!(shown.contains("✗ checksum: stored"), "{shown}");
 }
 
-/// A copy of the demo with a bit of an operation flipped in a record that the pages do not have yet.
 #[test]
 fn damage_in_the_middle_of_the_log_is_shown_and_found() {
     let demo = demo();
-    let (_directory, path) = copy_of(&demo.path());
-    let log = path.with_file_name("demo.ns.log");
-    let mut bytes = std::fs::read(&log).expect("the log is read");
-    let needle = b"GRINNING FACE\",\"category\":\"So\",\"since\":\"6.1\",\"seen\"";
-    let at = bytes.windows(needle.len()).position(|window| window == needle);
-    bytes[at.expect("the operation of the tail")] ^= 0x10;
-    std::fs::write(&log, bytes).expect("the copy is written");
+    let copy = damage::log_middle(&demo.path());
+    let path = &copy.path;
     let size = (120, 40);
-    let mut app = app(&path, ScreenId::Log, Palette::Dark, size);
+    let mut app = app(path, ScreenId::Log, Palette::Dark, size);
     let gaps = app.json()["gaps"].as_array().expect("a list").len();
     assert_eq!(gaps, 1);
     // The newest record is behind the damage: recovery does not come so far.
@@ -161,9 +162,9 @@ fn damage_in_the_middle_of_the_log_is_shown_and_found() {
     print::press(&mut app, "4", size).expect("a key");
     let shown = print::characters(&print::frame(&app, size)).join("\n");
     assert!(shown.contains("✗ Then it refuses"), "{shown}");
-    let overview = self::app(&path, ScreenId::Overview, Palette::Dark, size);
+    let overview = self::app(path, ScreenId::Overview, Palette::Dark, size);
     let text = overview.text().join("\n");
-    assert!(text.contains("✗ Then it refuses the log: what stands at "), "{text}");
+    assert!(text.contains("✗ Then it refuses the log: log position "), "{text}");
     assert!(overview.json()["recovery"]["refused"].is_string(), "{}", overview.json());
 }
 
@@ -203,6 +204,57 @@ fn rows_of_a_state_that_only_the_log_covers_are_replayed() {
         print::press(&mut app, "end enter", size).expect("keys");
         assert_eq!(app.current(), ScreenId::Log);
     }
+}
+
+#[test]
+fn pages_of_two_states_are_compared_byte_by_byte() {
+    let demo = demo();
+    let size = (80, 24);
+    let mut app = app(&demo.path(), ScreenId::Time, Palette::Dark, size);
+    let none = app.text().join("\n");
+    assert!(none.contains("no pages to compare: a state has none of its own"), "{none}");
+    print::press(&mut app, "j j j j j", size).expect("keys");
+    let json = app.json();
+    let nodes = json["nodes"].as_array().expect("nodes");
+    let twice = nodes.iter().filter(|node| node["earlier"].is_u64() && node["later"].is_u64());
+    let pages = json["bytes"]["pages"].as_array().expect("pages");
+    assert!(!pages.is_empty());
+    assert_eq!(pages.len(), twice.count(), "each node that has two versions");
+    let file = std::fs::read(demo.path()).expect("the demo is read");
+    for page in pages {
+        let [earlier, later] = ["earlier", "later"].map(|version| {
+            let id = page[version].as_u64().expect("a page's number");
+            let at = usize::try_from(id * PAGE_BYTES as u64).expect("an offset");
+            &file[at..at + PAGE_BYTES]
+        });
+        let differ = earlier.iter().zip(later).filter(|(one, other)| one != other).count();
+        assert_eq!(page["bytes"], differ, "{page}");
+    }
+    let text = app.text().join("\n");
+    assert!(text.contains("birth     ") && text.contains(" → 53"), "{text}");
+}
+
+#[test]
+fn the_log_tells_which_commits_it_proves_durable_at_once() {
+    let demo = demo();
+    let size = (120, 40);
+    let mut app = app(&demo.path(), ScreenId::Log, Palette::Dark, size);
+    let json = app.json();
+    let groups = json["groups"].as_array().expect("groups");
+    let number = |value: &serde_json::Value| value.as_u64().expect("a number");
+    let commits: u64 = groups.iter().map(|group| number(&group["commits"])).sum();
+    assert_eq!(commits, 58, "each commit is in one group");
+    assert!(groups.len() > 2, "the demo syncs now and then");
+    assert_eq!(groups[groups.len() - 1]["proven_by"], serde_json::Value::Null);
+    assert!(!app.text().join("\n").contains("A group:"));
+    print::press(&mut app, "i i", size).expect("keys");
+    let text = app.text().join("\n");
+    assert!(
+        text.contains("58 commits in") && text.contains("no record behind proves them"),
+        "{text}"
+    );
+    print::press(&mut app, "i", size).expect("a key");
+    assert!(!app.text().join("\n").contains("A group:"), "and away again");
 }
 
 #[test]

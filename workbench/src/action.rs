@@ -92,12 +92,14 @@ actions! {
     MapOrphans S(Id::Map), "map.orphans", "orphans and double references", ["o"], "List the pages nothing refers to and the pages referred to twice.";
     MapZoomOut S(Id::Map), "map.zoom_out", "zoom out", ["-", "z"], "One cell stands for four times as many pages.";
     MapZoomIn S(Id::Map), "map.zoom_in", "zoom in", ["+", "=", "Z"], "One cell stands for a quarter of the pages, down to one.";
+    MapOrder S(Id::Map), "map.order", "rows or a curve", ["c"], "Lay the pages out row by row, or along a Hilbert curve: there, what is near in the file is near on the screen.";
 
     PageNext S(Id::Page), "page.next", "next page", [">", "n"], "The page after this one in the file.";
     PagePrev S(Id::Page), "page.previous", "previous page", ["<", "N"], "The page before this one in the file.";
     PageParent S(Id::Page), "page.parent", "parent", ["u"], "The node that points to this page.";
     PageDiff S(Id::Page), "page.diff", "diff with another page", ["d"], "Compare with another page or an older version of this one, byte by byte and field by field; again to stop.";
     PageFlip S(Id::Page), "page.flip", "what if a bit flips?", ["w"], "Flip a bit of the byte under the cursor in memory, and see which checks fire; again flips it back.";
+    PageBits S(Id::Page), "page.bits", "bits of the field", ["b"], "Show the bits of the selected field with their positions, where it is a number; again to hide them.";
     PageExpand S(Id::Page), "page.expand", "expand or fold", ["space"], "Show or hide the fields of a group.";
 
     TreeLookup S(Id::Tree), "tree.lookup", "look a key up", ["s", "/"], "Follow a key from the root to its leaf, one comparison at a time.";
@@ -105,13 +107,14 @@ actions! {
     TreeStepPrev S(Id::Tree), "tree.step_previous", "previous step", ["N", "p"], "The previous comparison of the look-up.";
     TreeVersions S(Id::Tree), "tree.versions", "versions of the key", ["v"], "Look the key up in every state that has pages of its own.";
     TreeShape S(Id::Tree), "tree.shape", "shape of the whole tree", ["i"], "Draw all levels to scale: how many nodes, how full.";
+    TreeGraph S(Id::Tree), "tree.graph", "export as a graph", ["D"], "Write the nodes and pointers of the whole tree to northstar-tree.dot, for Graphviz.";
     TreeState S(Id::Tree), "tree.state", "another state", ["o"], "Show the tree of another state that a meta or the history names.";
 
     TimeRows S(Id::Time), "time.rows", "rows of this state", ["r"], "Show the rows of the selected state: from its pages, or replayed from the log.";
     TimeBase S(Id::Time), "time.base", "pin as base", ["b"], "Compare every state with the selected one; again to compare with the state before.";
     TimeAll S(Id::Time), "time.all", "all changes", ["a"], "Add up all changes since the empty state; again to compare with the state before.";
     TimePlay S(Id::Time), "time.play", "play", ["space"], "Walk from state to state by itself, oldest to newest; again to stop.";
-    TimeFilm S(Id::Time), "time.film", "export a film", ["F"], "Write all states and their changes to northstar-time.cast, an asciicast.";
+    TimeFilm S(Id::Time), "time.film", "export a film…", ["F"], "Write all states and their changes as a film: an asciicast for terminals, or a moving SVG picture.";
 
     MetasWhatIf S(Id::Metas), "metas.what_if", "what if a slot is torn?", ["w"], "Tear slot B, slot A or both in memory and let recovery judge again.";
 
@@ -119,7 +122,7 @@ actions! {
     LogKey S(Id::Log), "log.key", "filter by key", ["/"], "Show only commits that touch a key with this prefix; empty shows all.";
     LogTxn S(Id::Log), "log.txn", "filter by transaction", ["T"], "Show only records of a transaction, or of a range of them; empty shows all.";
     LogPage S(Id::Log), "log.page", "filter by page", ["p"], "Show only commits that touch keys of a leaf; empty shows all.";
-    LogHistogram S(Id::Log), "log.histogram", "bytes per commit", ["i"], "Show how large the commits are.";
+    LogHistogram S(Id::Log), "log.histogram", "sizes, groups", ["i"], "Show how large the commits are, then which of them the log proves durable at once, then neither.";
 
     BenchRun S(Id::Bench), "bench.run", "run", ["enter", "r"], "Run the selected benchmark in child processes; Esc stops it.";
     BenchPause S(Id::Bench), "bench.pause", "hold or go on", ["p", "space"], "Hold the run before its next repeat, or let it go on.";

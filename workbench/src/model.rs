@@ -13,6 +13,7 @@ pub mod lessons;
 pub mod located;
 pub mod log;
 pub mod metas;
+pub mod pagediff;
 pub mod pagemap;
 pub mod pages;
 pub mod progress;

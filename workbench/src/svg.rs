@@ -1,4 +1,8 @@
-//! A frame as an SVG picture: for READMEs, bug reports and lessons.
+//! A frame as an SVG picture, or frames one after the other as a moving one: for READMEs, bug reports and
+//! lessons.
+//!
+//! No script in it: a film is moved by CSS alone, so that it moves wherever a picture is shown; who wants no
+//! motion sees its last frame.
 
 use crate::theme::Palette;
 use ratatui::buffer::Buffer;
@@ -29,10 +33,45 @@ impl Paper {
 
 /// Draws `buffer`; `title` is for those who cannot see it.
 pub fn render(buffer: &Buffer, paper: Paper, title: &str) -> String {
-    let area = buffer.area;
-    let width = f32::from(area.width) * CELL_WIDTH + 2.0 * MARGIN;
-    let height = f32::from(area.height) * CELL_HEIGHT + 2.0 * MARGIN;
     let mut out = String::new();
+    open(&mut out, (buffer.area.width, buffer.area.height), paper, title);
+    cells(&mut out, buffer, paper);
+    out.push_str("</svg>\n");
+    out
+}
+
+/// Draws `frames` one after the other, each for `seconds`, and again from the first.
+pub fn film(frames: &[Buffer], seconds: f64, paper: Paper, title: &str) -> String {
+    let mut out = String::new();
+    let areas = || frames.iter().map(|frame| frame.area);
+    let width = areas().map(|area| area.width).max().unwrap_or(0);
+    let height = areas().map(|area| area.height).max().unwrap_or(0);
+    open(&mut out, (width, height), paper, title);
+    // A frame number is small: it is exact as a float.
+    let count = frames.len().max(1) as f64;
+    let (whole, share) = (count * seconds, 100.0 / count);
+    out.push_str(&format!(
+        "<style>.f{{visibility:hidden;animation:f {whole:.2}s step-end infinite}}\
+         @keyframes f{{0%{{visibility:visible}}{share:.4}%{{visibility:hidden}}}}\
+         @media (prefers-reduced-motion:reduce)\
+         {{.f{{animation:none}}.f:last-child{{visibility:visible}}}}</style>"
+    ));
+    out.push('\n');
+    for (at, frame) in frames.iter().enumerate() {
+        let start = at as f64 * seconds;
+        out.push_str(&format!("<g class=\"f\" style=\"animation-delay:{start:.2}s\">"));
+        out.push('\n');
+        cells(&mut out, frame, paper);
+        out.push_str("</g>\n");
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+/// The head of a picture of so many cells, and its ground.
+fn open(out: &mut String, (columns, rows): (u16, u16), paper: Paper, title: &str) {
+    let width = f32::from(columns) * CELL_WIDTH + 2.0 * MARGIN;
+    let height = f32::from(rows) * CELL_HEIGHT + 2.0 * MARGIN;
     out.push_str(&format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
          role=\"img\" font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" \
@@ -45,6 +84,11 @@ pub fn render(buffer: &Buffer, paper: Paper, title: &str) -> String {
         paper.ground
     ));
     out.push('\n');
+}
+
+/// What stands in the cells: runs of one style, row by row.
+fn cells(out: &mut String, buffer: &Buffer, paper: Paper) {
+    let area = buffer.area;
     for y in area.top()..area.bottom() {
         let mut x = area.left();
         while x < area.right() {
@@ -58,11 +102,9 @@ pub fn render(buffer: &Buffer, paper: Paper, title: &str) -> String {
                 text.push_str(cell.symbol());
                 x += 1;
             }
-            run(&mut out, paper, (start, y), x - start, &text, style);
+            run(out, paper, (start, y), x - start, &text, style);
         }
     }
-    out.push_str("</svg>\n");
-    out
 }
 
 fn run(
@@ -186,5 +228,25 @@ mod tests {
         assert!(svg.contains("fill=\"#ff5f5f\""), "{svg}");
         assert!(svg.contains("<title>a &amp; b</title>"), "{svg}");
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn frames_of_a_film_follow_each_other_and_no_script_moves_them() {
+        let frame = |text: &str| {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
+            buffer.set_string(0, 0, text, Style::new());
+            buffer
+        };
+        let frames = [frame("first"), frame("<second>"), frame("third")];
+        let svg = film(&frames, 1.5, Paper::LIGHT, "three");
+        let at = |text: &str| svg.find(text).unwrap_or_else(|| panic!("{text} in {svg}"));
+        assert!(at("animation:f 4.50s") < at("animation-delay:0.00s"));
+        assert!(at("animation-delay:0.00s") < at("first"));
+        assert!(at("first") < at("animation-delay:1.50s"));
+        assert!(at("animation-delay:1.50s") < at("&lt;second&gt;"));
+        assert!(at("33.3333%{visibility:hidden}") < at("third"));
+        assert_eq!(svg.matches("<g ").count(), svg.matches("</g>").count());
+        assert!(!svg.contains("script"), "{svg}");
+        assert_eq!(film(&[], 1.0, Paper::DARK, "none").matches("<g ").count(), 0);
     }
 }

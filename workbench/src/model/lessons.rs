@@ -134,6 +134,7 @@ mod tests {
         for lesson in LESSONS {
             let title = lesson.title;
             assert!(ids.insert(lesson.id), "{title}: the id is taken");
+            assert!(lesson.about.len() <= 73, "{title}: too long for a line of 80 columns");
             let (last, others) = lesson.steps.split_last().expect("a lesson has steps");
             assert_eq!(last.goal, Goal::Read, "{title}");
             for step in others {

@@ -1,4 +1,8 @@
-//! The commit log: segments, records in batches, one record taken apart, records that touch a key.
+//! The commit log: segments, records in batches, one record taken apart, records that touch a key; how large
+//! commits are (`sizes`), and which the log proves durable at once (`groups`).
+
+mod groups;
+mod sizes;
 
 use crate::job::{Data, Desk, Job};
 use northstar_engine::format::log_record::RecordType;
@@ -10,6 +14,9 @@ use northstar_engine::printable::Printable;
 use northstar_engine::{Lsn, PageId, inspect};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub use groups::{Group, group_of, group_sizes, groups};
+pub use sizes::{CommitSizes, record_bytes};
 
 /// Records in one batch.
 const BATCH: usize = 512;

@@ -4,7 +4,7 @@ use crate::job::{Data, Desk, Job};
 use crate::text;
 use northstar_engine::inspect::find::{PageSummary, SummaryDepth, summaries};
 use northstar_engine::inspect::tree::{Root, lookup, row_keys};
-use northstar_engine::inspect::{self, FieldValue, FieldView, PageView};
+use northstar_engine::inspect::{self, FieldValue, FieldView, PageView, Source};
 use northstar_engine::{FileUuid, PageId, TxnId};
 
 /// Pages in one batch of a scan.
@@ -213,8 +213,16 @@ impl Job for LoadPage {
 
     fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
         let source = desk.source()?;
-        let page = source.read_page(self.id).map_err(|error| error.to_string())?;
-        let view = inspect::page(&page.bytes, self.id, source.uuid());
-        Ok(Box::new(LoadedPage { bytes: page.bytes, moved: page.moved, view }))
+        Ok(Box::new(load(&source, self.id)?))
     }
+}
+
+/// Reads page `id` and takes it apart.
+///
+/// # Errors
+/// A sentence: the file cannot be read.
+pub(super) fn load(source: &Source, id: PageId) -> Result<LoadedPage, String> {
+    let page = source.read_page(id).map_err(|error| error.to_string())?;
+    let view = inspect::page(&page.bytes, id, source.uuid());
+    Ok(LoadedPage { bytes: page.bytes, moved: page.moved, view })
 }

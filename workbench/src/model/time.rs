@@ -2,8 +2,10 @@
 //!
 //! Where both states have pages, the trees are walked side by side (`pages`). Where one has none, the
 //! commits between them are replayed in memory over the nearest state below that has (`commits`). A
-//! page that was used again since is a hole. Every answer says which of these it is.
+//! page that was used again since is a hole. Every answer says which of these it is. Nodes that both states
+//! have in another version can be compared byte by byte then (`bytes`).
 
+mod bytes;
 mod commits;
 mod film;
 mod pages;
@@ -12,12 +14,14 @@ mod tests;
 
 use crate::job::{Data, Desk, Job};
 use crate::model::states::{Evidence, Lineage, State, States};
-use northstar_engine::TxnId;
 use northstar_engine::inspect::Source;
 use northstar_engine::inspect::log::LogView;
+use northstar_engine::{Pointer, TxnId};
+use serde::Serializer;
 use std::sync::Arc;
 
-pub use film::{Film, MakeFilm};
+pub use bytes::{ByteDiffs, CompareBytes};
+pub use film::{Film, Frame, MakeFilm};
 
 /// Changed keys and pages that are listed.
 const CHANGES_MAX: usize = 5000;
@@ -54,9 +58,16 @@ pub struct PageChange {
     #[serde(skip)]
     pub low: Vec<u8>,
     /// The page in the earlier state.
-    pub earlier: Option<u64>,
+    #[serde(serialize_with = "page_of")]
+    pub earlier: Option<Pointer>,
     /// The page in the later state.
-    pub later: Option<u64>,
+    #[serde(serialize_with = "page_of")]
+    pub later: Option<Pointer>,
+}
+
+/// A pointer as the number of its page.
+fn page_of<S: Serializer>(pointer: &Option<Pointer>, serializer: S) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&pointer.map(|pointer| pointer.page.get()), serializer)
 }
 
 /// Two states compared.

@@ -1,4 +1,6 @@
-//! Nodes by level, and a look-up with every comparison.
+//! Nodes by level, a look-up with every comparison, and the whole tree (`walk`).
+
+mod walk;
 
 use crate::job::{Data, Desk, Job};
 use northstar_engine::inspect::Source;
@@ -6,6 +8,8 @@ use northstar_engine::inspect::tree::{
     LookupStep, NodeView, Outcome, Root, RowItem, lookup, node, rows,
 };
 use northstar_engine::{PageId, Pointer, TxnId};
+
+pub use walk::{LevelShape, Walk, WalkTree};
 
 /// A node, or why there is none.
 pub type Node = Result<NodeView, String>;

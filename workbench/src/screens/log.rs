@@ -2,11 +2,13 @@
 //!
 //! Records, their operations and the explanation of the tail come from `inspect::log`. Filters by type,
 //! transaction, key and page; `]` goes to the next record with a problem, to bytes between records that are
-//! none, or to the tail.
+//! none, or to the tail. A panel above counts commits by size, or by what the log proves durable at once.
 
 mod draw;
 mod filter;
 mod list;
+mod load;
+mod panel;
 mod places;
 
 use super::{Component, Context, Effect, ScreenId};
@@ -14,8 +16,8 @@ use crate::action::Act;
 use crate::job::Data;
 use crate::model::located::Located;
 use crate::model::log::{
-    ExplainGap, ExplainedGap, FindTouching, Keys, LoadLog, LoadRecord, LoadedRecord, LogEnd,
-    LogOpened, LogPart, RECORDS_MAX, Touching, type_name,
+    ExplainGap, ExplainedGap, FindTouching, Keys, LoadLog, LoadRecord, LoadedRecord, Touching,
+    groups, type_name,
 };
 use crate::place::{At, Place};
 use crate::text;
@@ -27,7 +29,9 @@ use northstar_engine::PageId;
 use northstar_engine::format::log_record::RecordType;
 use northstar_engine::inspect::log::{LogView, OpView, RecordDetail, RecordView, Tail};
 use northstar_engine::printable::{Printable, unescape};
+use panel::Panel;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::sync::Arc;
 
 const LOG: &str = "log";
@@ -65,13 +69,15 @@ pub struct LogScreen {
     gap: Option<ExplainedGap>,
     ops: Cursor,
     pane: Pane,
-    histogram: bool,
+    panel: Panel,
     wanted: Option<At>,
     /// The newest record is selected, and stays so as the log grows.
     at_end: bool,
     /// Reloads asked for when the log was read.
     reloads: u64,
     started: bool,
+    /// Where the first row of the list was last drawn: clicks go by it.
+    list_top: Cell<u16>,
     error: Option<String>,
 }
 
@@ -138,6 +144,18 @@ impl LogScreen {
                 self.wanted = Some(at.clone());
                 Vec::new()
             }
+        }
+    }
+
+    /// Where the cursor is, as a place to come back to.
+    fn place_of_cursor(&self) -> At {
+        let row = self.shown.get(self.cursor.at);
+        match (row.and_then(|row| self.lsn_of(row)), &self.tail) {
+            (Some(lsn), _) => At::Lsn(lsn),
+            (None, Some(Tail::Clean { at } | Tail::Torn { at, .. } | Tail::Corrupt { at, .. })) => {
+                At::Lsn(*at)
+            }
+            _ => At::Here,
         }
     }
 
@@ -237,7 +255,7 @@ impl Component for LogScreen {
             Act::LogTxn => vec![ask(TXNS, "only transactions (118 or 110..118)")],
             Act::LogKey => vec![ask(KEY, "only commits that touch keys starting with")],
             Act::LogHistogram => {
-                self.histogram = !self.histogram;
+                self.next_panel();
                 Vec::new()
             }
             Act::NextProblem => self.next_problem(true),
@@ -266,14 +284,7 @@ impl Component for LogScreen {
     }
 
     fn place(&self) -> At {
-        let row = self.shown.get(self.cursor.at);
-        match (row.and_then(|row| self.lsn_of(row)), &self.tail) {
-            (Some(lsn), _) => At::Lsn(lsn),
-            (None, Some(Tail::Clean { at } | Tail::Torn { at, .. } | Tail::Corrupt { at, .. })) => {
-                At::Lsn(*at)
-            }
-            _ => At::Here,
-        }
+        self.place_of_cursor()
     }
 
     fn reload(&mut self, context: &Context) -> Vec<Effect> {
@@ -317,54 +328,7 @@ impl Component for LogScreen {
             }
             return Vec::new();
         }
-        let data = match data.downcast::<LogOpened>() {
-            Ok(opened) => {
-                if !opened.resumed {
-                    if !self.at_end && self.wanted.is_none() {
-                        self.wanted = Some(self.place());
-                    }
-                    self.records.clear();
-                    self.shown.clear();
-                    self.tail = None;
-                    self.ended = false;
-                }
-                self.log = Some(opened.log);
-                return Vec::new();
-            }
-            Err(data) => data,
-        };
-        let data = match data.downcast::<LogPart>() {
-            Ok(part) => {
-                let mut from = self.records.len();
-                self.records.extend(part.0);
-                if self.records.len() > RECORDS_MAX {
-                    // The oldest go, an eighth at a time: what is kept is numbered anew.
-                    self.records.drain(..RECORDS_MAX / 8);
-                    self.shown.clear();
-                    from = 0;
-                }
-                self.show_new(from);
-                return match self.wanted.clone() {
-                    Some(at) => self.find(&at),
-                    None => Vec::new(),
-                };
-            }
-            Err(data) => data,
-        };
-        if let Ok(end) = data.downcast::<LogEnd>() {
-            self.tail = end.0;
-            self.ended = true;
-            let len = self.len();
-            if let Some(at) = self.wanted.clone() {
-                return self.find(&at);
-            }
-            // The newest record is what most people come for.
-            if self.at_end {
-                self.cursor.select(self.shown.len().saturating_sub(1), len);
-            }
-            return self.load_detail();
-        }
-        Vec::new()
+        self.read_on(data)
     }
 
     fn failed(&mut self, slot: &'static str, why: &str) {
@@ -404,7 +368,7 @@ impl Component for LogScreen {
     }
 
     fn click(&mut self, x: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
-        let Some(y) = y.checked_sub(2 + u16::from(self.histogram)) else { return Vec::new() };
+        let Some(y) = y.checked_sub(self.list_top.get()) else { return Vec::new() };
         if x < draw::LIST_WIDTH && !again {
             let len = self.len();
             if let Some(at) = self.cursor.row_at(usize::from(y), len) {
@@ -449,6 +413,7 @@ impl Component for LogScreen {
             "gaps": gaps,
             "tail": self.tail,
             "selected": self.detail,
+            "groups": groups(&self.records),
             "places": self.place_list(),
         })
     }

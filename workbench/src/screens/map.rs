@@ -18,7 +18,7 @@ use crate::model::pages::{LoadPage, LoadedPage, ScanDone, ScanPages, Scanned};
 use crate::place::{At, Place};
 use crate::text;
 use crate::widgets::Painter;
-use grid::{Grid, Zoom};
+use grid::{Grid, Order, Zoom};
 use northstar_engine::inspect::find::PageState;
 use northstar_engine::{PageId, TxnId};
 use serde_json::{Value, json};
@@ -35,6 +35,8 @@ const LISTED_MAX: usize = 1000;
 pub struct MapScreen {
     map: PageMap,
     zoom: Zoom,
+    /// How the cells lie.
+    order: Order,
     started: bool,
     /// Size, checkpoint and reloads when the scan began.
     seen: Option<(u64, Option<TxnId>, u64)>,
@@ -141,7 +143,7 @@ impl Component for MapScreen {
         if self.map.problems() > 0 {
             works.extend([Act::NextProblem, Act::PrevProblem]);
         }
-        works.extend([Act::MapZoomOut, Act::MapZoomIn]);
+        works.extend([Act::MapZoomOut, Act::MapZoomIn, Act::MapOrder]);
         works.extend([Act::Left, Act::Right, Act::Up, Act::Down]);
         works.extend([Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         works
@@ -151,6 +153,10 @@ impl Component for MapScreen {
         let grid = self.grid.get();
         let row = i64::try_from(grid.columns.max(1)).unwrap_or(1);
         let screenful = row * i64::from((grid.height / grid.cell_rows.max(1)).max(2) - 1);
+        let cell = usize::try_from(self.zoom.cell_of(self.selected)).unwrap_or(usize::MAX);
+        if let Some(to) = grid.beside(cell, act, self.zoom.cells(self.total(context))) {
+            return self.select(self.zoom.first_page(to), context);
+        }
         match act {
             Act::Left => self.step(-1, context),
             Act::Right => self.step(1, context),
@@ -172,6 +178,10 @@ impl Component for MapScreen {
                 self.zoom.change(act == Act::MapZoomOut, self.total(context));
                 self.zoom.rebuild(&self.map, self.mode);
                 vec![Effect::Say(self.zoom.in_words())]
+            }
+            Act::MapOrder => {
+                self.order = self.order.next();
+                vec![Effect::Say(self.order.in_words().to_owned())]
             }
             Act::MapOrphans => Self::orphans(context),
             Act::NextProblem | Act::PrevProblem => {

@@ -3,7 +3,9 @@
 //! Fields, gaps, verdicts and links come from `northstar_engine::inspect::page`; nothing is decoded
 //! here. Three panes side by side from 100 columns on, tabs below that.
 
+mod bits;
 mod draw;
+mod points;
 mod rows;
 
 use super::tree::roots;
@@ -57,6 +59,8 @@ pub struct PageScreen {
     other: Option<LoadedPage>,
     /// Bytes that were flipped in memory: the file has them otherwise.
     flipped: BTreeSet<usize>,
+    /// The bits of the selected field are shown.
+    bits: bool,
     rows: Rows,
     list: Cursor,
     /// The byte under the cursor.
@@ -202,48 +206,6 @@ impl PageScreen {
         Effect::Ask { question: DIFF, title, text }
     }
 
-    /// Bytes worth a look: gaps that are not just zero, broken rules, differences.
-    fn points(&self) -> Vec<usize> {
-        let Some(page) = &self.page else { return Vec::new() };
-        let mut points: Vec<usize> = Vec::new();
-        if let Some(other) = &self.other {
-            let mut before = true;
-            for (at, byte) in page.bytes.iter().enumerate() {
-                let same = other.bytes.get(at) == Some(byte);
-                if before && !same {
-                    points.push(at);
-                }
-                before = same;
-            }
-            return points;
-        }
-        points.extend(page.view.gaps.iter().map(|gap| gap.range.start));
-        for field in &page.view.fields {
-            field.visit(&mut |field| {
-                if field.verdict.as_ref().is_some_and(|verdict| !verdict.ok) {
-                    points.push(field.range.start);
-                }
-            });
-        }
-        points.sort_unstable();
-        points.dedup();
-        points
-    }
-
-    fn next_point(&mut self, forward: bool) -> Vec<Effect> {
-        let points = self.points();
-        let here = self.selected_range().start.min(self.byte);
-        let to = if forward {
-            points.iter().find(|at| **at > here).or(points.first())
-        } else {
-            points.iter().rev().find(|at| **at < here).or(points.last())
-        };
-        if let Some(to) = to {
-            self.select_byte(*to);
-        }
-        Vec::new()
-    }
-
     fn take(&mut self, page: LoadedPage) {
         let same = self.page.as_ref().is_some_and(|old| old.view.id == page.view.id);
         if !same {
@@ -330,7 +292,8 @@ impl Component for PageScreen {
         if !self.points().is_empty() {
             works.extend([Act::NextProblem, Act::PrevProblem]);
         }
-        works.extend([Act::PageDiff, Act::PageFlip, Act::PageParent, Act::PageNext, Act::PagePrev]);
+        works.extend([Act::PageDiff, Act::PageFlip, Act::PageBits]);
+        works.extend([Act::PageParent, Act::PageNext, Act::PagePrev]);
         works.extend([Act::Up, Act::Down, Act::Left, Act::Right]);
         works.extend([Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         works
@@ -365,6 +328,10 @@ impl Component for PageScreen {
             }
             Act::PageFlip => {
                 self.flip(context);
+                Vec::new()
+            }
+            Act::PageBits => {
+                self.bits = !self.bits;
                 Vec::new()
             }
             Act::Left | Act::Right if self.pane == Pane::Fields => {
@@ -500,6 +467,11 @@ impl Component for PageScreen {
         for row in self.rows.all(&page.view) {
             lines.push(draw::plain_line(page, &row));
         }
+        if let Some(field) = self.field().filter(|_| self.bits) {
+            lines.push(String::new());
+            lines.push(format!("bits of {}:", field.name));
+            lines.extend(bits::of(field, &page.bytes, 72));
+        }
         lines
     }
 
@@ -510,6 +482,7 @@ impl Component for PageScreen {
                 "page": page.view,
                 "moved": page.moved,
                 "flipped_in_memory": self.flipped,
+                "selected": self.field().map(|field| &field.name),
             }),
             None => json!({ "screen": "page", "page": null }),
         }

@@ -3,34 +3,33 @@
 //! Honest about sources (`model::states`): a state has pages of its own (●), can be replayed from the log
 //! over the pages of another (◌), or has only its record (○); every comparison says whether it is exact,
 //! partial, replayed or from the log only (`model::time`). A base can be pinned: then everything is compared with it, and the changes in between add up.
+//! Changes are told as keys, as pages, and as the bytes in which two versions of a page differ.
 
+mod bytes;
 mod draw;
+mod film;
 
 use super::tree::roots;
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
-use crate::job::{Data, Desk, Job};
+use crate::job::Data;
 use crate::model::log::{LoadLog, LogOpened, LogPart};
 use crate::model::states::{State, States};
-use crate::model::time::{Compare, Comparison, Film, MakeFilm, Span};
+use crate::model::time::{ByteDiffs, Compare, CompareBytes, Comparison, Span};
 use crate::place::{At, Place};
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
+use film::{DRAWN, FILM, PLAY};
 use northstar_engine::TxnId;
 use northstar_engine::inspect::log::{LogView, RecordView};
 use northstar_engine::printable::Printable;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
 
 const LOG: &str = "log";
 const COMPARE: &str = "compare";
-const PLAY: &str = "play";
-const FILM: &str = "film";
-/// Where a film is saved.
-const FILM_FILE: &str = "northstar-time.cast";
-/// How long a state is shown while the film plays.
-const A_STATE: Duration = Duration::from_millis(600);
+const BYTES: &str = "bytes";
 
 /// What the right side lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -38,6 +37,21 @@ enum Side {
     #[default]
     Keys,
     Pages,
+    Bytes,
+}
+
+impl Side {
+    const fn next(self) -> Self {
+        match self {
+            Self::Keys => Self::Pages,
+            Self::Pages => Self::Bytes,
+            Self::Bytes => Self::Keys,
+        }
+    }
+
+    const fn previous(self) -> Self {
+        self.next().next()
+    }
 }
 
 /// The screen.
@@ -54,34 +68,21 @@ pub struct TimeScreen {
     /// Compared with this one instead of the state before.
     base: Option<TxnId>,
     side: Side,
+    /// All sides had room when last drawn.
+    all_sides: Cell<bool>,
     comparison: Option<Comparison>,
+    /// The pages of the comparison byte by byte, once that has come.
+    bytes: Option<ByteDiffs>,
     wanted: Option<TxnId>,
     playing: bool,
+    /// What the film that is being made shall be called.
+    film_file: String,
     /// The last record read, to go on behind it.
     last: Option<RecordView>,
     /// Reloads asked for when the log was read.
     reloads: u64,
     started: bool,
     error: Option<String>,
-}
-
-/// Waits while a state of the film is looked at.
-#[derive(Debug)]
-struct Pause;
-
-/// The pause is over.
-#[derive(Debug)]
-struct Paused;
-
-impl Job for Pause {
-    fn name(&self) -> String {
-        "play".to_owned()
-    }
-
-    fn run(self: Box<Self>, _: &mut Desk<'_>) -> Result<Data, String> {
-        std::thread::sleep(A_STATE);
-        Ok(Box::new(Paused))
-    }
 }
 
 impl TimeScreen {
@@ -142,37 +143,21 @@ impl TimeScreen {
             .filter(|found| found.states.0 == selected || found.states.1 == selected)
     }
 
-    /// The next state of the film; the newest ends it.
-    fn advance(&mut self) -> Vec<Effect> {
-        if !self.playing {
-            return Vec::new();
-        }
-        if self.cursor.at == 0 {
-            self.playing = false;
-            return Vec::new();
-        }
-        self.cursor.go(Act::Up, self.list.len());
-        let mut out = self.load();
-        out.push(Effect::Run(PLAY, Box::new(Pause)));
-        out
+    /// Their bytes, when these have come too.
+    fn shown_bytes(&self) -> Option<&ByteDiffs> {
+        let states = self.shown()?.states;
+        self.bytes.as_ref().filter(|bytes| bytes.states == states)
     }
 
-    fn film(&self) -> Vec<Effect> {
-        let spans = (0..self.list.len()).rev().filter_map(|at| self.span(at)).collect();
-        vec![Effect::Run(FILM, Box::new(MakeFilm { spans, log: self.log.clone() }))]
-    }
-
-    fn play(&mut self) -> Vec<Effect> {
-        self.playing = !self.playing;
-        if !self.playing {
-            return vec![Effect::Stop(PLAY)];
+    /// A comparison has come: its pages are compared byte by byte next.
+    fn take_comparison(&mut self, comparison: Comparison) -> Vec<Effect> {
+        let (states, nodes) = (comparison.states, comparison.nodes.clone());
+        self.comparison = Some(comparison);
+        self.error = None;
+        match nodes.is_empty() {
+            true => Vec::new(),
+            false => vec![Effect::Run(BYTES, Box::new(CompareBytes { states, nodes }))],
         }
-        if self.cursor.at == 0 {
-            self.cursor.select(self.list.len().saturating_sub(1), self.list.len());
-        }
-        let mut out = self.load();
-        out.push(Effect::Run(PLAY, Box::new(Pause)));
-        out
     }
 }
 
@@ -185,23 +170,14 @@ impl Component for TimeScreen {
         if self.list.is_empty() {
             return Vec::new();
         }
-        vec![
-            Act::Open,
-            Act::TimeRows,
-            Act::Left,
-            Act::Right,
-            Act::TimeBase,
-            Act::TimeAll,
-            Act::NextPane,
-            Act::TimePlay,
-            Act::TimeFilm,
-            Act::Up,
-            Act::Down,
-            Act::PageUp,
-            Act::PageDown,
-            Act::Top,
-            Act::End,
-        ]
+        let mut works = vec![Act::Open, Act::TimeRows, Act::Left, Act::Right];
+        works.extend([Act::TimeBase, Act::TimeAll]);
+        if !self.all_sides.get() {
+            works.extend([Act::NextPane, Act::PrevPane]);
+        }
+        works.extend([Act::TimePlay, Act::TimeFilm]);
+        works.extend([Act::Up, Act::Down, Act::PageUp, Act::PageDown, Act::Top, Act::End]);
+        works
     }
 
     fn act(&mut self, act: Act, _: &Context) -> Vec<Effect> {
@@ -228,9 +204,10 @@ impl Component for TimeScreen {
                 self.load()
             }
             Act::TimePlay => self.play(),
-            Act::TimeFilm => self.film(),
-            Act::NextPane => {
-                self.side = if self.side == Side::Keys { Side::Pages } else { Side::Keys };
+            Act::TimeFilm => vec![Self::ask_film()],
+            Act::NextPane | Act::PrevPane => {
+                let back = act == Act::PrevPane;
+                self.side = if back { self.side.previous() } else { self.side.next() };
                 Vec::new()
             }
             // Left is back in time, right is forward, as on a scale.
@@ -280,21 +257,17 @@ impl Component for TimeScreen {
 
     fn loaded(&mut self, slot: &'static str, data: Data, context: &Context) -> Vec<Effect> {
         match slot {
-            COMPARE => {
-                if let Ok(comparison) = data.downcast::<Comparison>() {
-                    self.comparison = Some(*comparison);
-                    self.error = None;
-                }
+            COMPARE => match data.downcast::<Comparison>() {
+                Ok(comparison) => self.take_comparison(*comparison),
+                Err(_) => Vec::new(),
+            },
+            BYTES => {
+                self.bytes = data.downcast::<ByteDiffs>().ok().map(|bytes| *bytes);
                 Vec::new()
             }
             PLAY => self.advance(),
-            FILM => match data.downcast::<Film>() {
-                Ok(film) => vec![
-                    Effect::Save(FILM_FILE.to_owned(), film.cast),
-                    Effect::Say(format!("a film of {} states, for asciinema play", film.states)),
-                ],
-                Err(_) => Vec::new(),
-            },
+            FILM => self.filmed(data),
+            DRAWN => Self::drawn(data),
             _ => {
                 let data = match data.downcast::<LogOpened>() {
                     Ok(opened) => {
@@ -329,6 +302,10 @@ impl Component for TimeScreen {
     fn failed(&mut self, slot: &'static str, why: &str) {
         self.playing &= slot != PLAY;
         self.error = Some(why.to_owned());
+    }
+
+    fn answer(&mut self, _: &'static str, answer: &str, _: &Context) -> Vec<Effect> {
+        self.film(answer.trim())
     }
 
     fn click(&mut self, _: u16, y: u16, again: bool, context: &Context) -> Vec<Effect> {
@@ -397,6 +374,7 @@ impl Component for TimeScreen {
             "evidence": found.map(|found| found.evidence),
             "pages": found.and_then(|found| found.pages),
             "nodes": found.map(|found| &found.nodes),
+            "bytes": self.shown_bytes(),
             "holes": found.map(|found| &found.holes),
             "changes": changes,
         })

@@ -3,6 +3,8 @@
 //! Nodes and comparisons come from `inspect::tree`, which searches as the engine does.
 
 mod draw;
+mod shape;
+mod states;
 mod steps;
 
 use super::{Component, Context, Effect, ScreenId};
@@ -10,6 +12,7 @@ use crate::action::Act;
 use crate::job::Data;
 use crate::model::tree::{
     FindVersions, LoadNode, LoadValue, LoadedNode, LoadedValue, LookUp, Lookup, Node, Versions,
+    Walk,
 };
 use crate::place::{At, Place};
 use crate::widgets::Painter;
@@ -18,6 +21,9 @@ use northstar_engine::Pointer;
 use northstar_engine::inspect::tree::{Entry, NodeView, Outcome, Root};
 use northstar_engine::printable::{Printable, unescape};
 use serde_json::{Value, json};
+use shape::WALK;
+pub(super) use states::{chosen_root, roots};
+use states::{state_menu, versions_menu};
 use std::cell::Cell;
 
 const NODE: &str = "node";
@@ -73,6 +79,10 @@ pub struct TreeScreen {
     older: bool,
     /// The shape of the whole tree is shown instead of its nodes.
     shape: bool,
+    /// All of its nodes, once they were asked for.
+    walk: Option<Walk>,
+    /// They were asked for to be written as a graph.
+    export: bool,
     /// The value of the selected row.
     value: Option<LoadedValue>,
     /// A key to look up once the root is known.
@@ -93,57 +103,14 @@ struct Seen {
     width: u16,
 }
 
-/// The root that recovery would open.
-pub(super) fn chosen_root(context: &Context) -> Option<Root> {
-    let metas = context.summary.metas.as_ref()?;
-    let chosen = metas.chosen?;
-    metas.slots.get(chosen.index())?.root
-}
-
-/// The states that have pages of their own, newest first.
-pub(super) fn roots(context: &Context) -> Vec<Root> {
-    let mut roots: Vec<Root> = match &context.survey {
-        Some(survey) => survey.roots.clone(),
-        None => chosen_root(context).into_iter().collect(),
-    };
-    roots.sort_by_key(|root| std::cmp::Reverse(root.txn_id));
-    roots.dedup_by_key(|root| root.txn_id);
-    roots
-}
-
-/// A choice of states for a screen.
-pub(super) fn state_menu(screen: ScreenId, context: &Context) -> Effect {
-    let items = roots(context)
-        .into_iter()
-        .map(|root| {
-            let rows = crate::widgets::text::count(root.key_count);
-            let text = format!("txn {}  root p{}  {rows} rows", root.txn_id, root.pointer.page);
-            (text, Place::new(screen, At::Txn(root.txn_id)))
-        })
-        .collect();
-    Effect::Menu { title: "states with pages of their own".to_owned(), items }
-}
-
-/// A choice of the states of a key.
-fn versions_menu(found: &Versions) -> Effect {
-    let mut items = Vec::new();
-    for (at, version) in found.versions.iter().enumerate() {
-        let value = match version.bytes {
-            Some(bytes) => format!("a value of {bytes} bytes in p{}", version.leaf),
-            None => format!("not there (p{})", version.leaf),
-        };
-        let older = found.versions.get(at + 1);
-        let same = older.is_some_and(|older| older.leaf == version.leaf);
-        let mark = if same { "  the same leaf as before" } else { "" };
-        let place = Place::new(ScreenId::Tree, At::Txn(version.txn));
-        items.push((format!("txn {}  {value}{mark}", version.txn), place));
-    }
-    let key = Printable::capped(&found.key, 30);
-    Effect::Menu { title: format!("\"{}\" in each state", key.as_str()), items }
-}
-
 impl TreeScreen {
     fn open_root(&mut self, root: Root) -> Vec<Effect> {
+        let mut out = self.open_nodes(root);
+        out.extend(self.walk_for_shape());
+        out
+    }
+
+    fn open_nodes(&mut self, root: Root) -> Vec<Effect> {
         self.root = Some(root);
         self.lookup = None;
         self.active = 0;
@@ -243,7 +210,7 @@ impl Component for TreeScreen {
             if self.lookup.is_some() {
                 works.splice(0..0, [Act::TreeStepNext, Act::TreeStepPrev]);
             }
-            works.extend([Act::TreeVersions, Act::TreeShape]);
+            works.extend([Act::TreeVersions, Act::TreeShape, Act::TreeGraph]);
             works.extend([Act::Left, Act::Right, Act::Up, Act::Down]);
             works.extend([Act::PageUp, Act::PageDown, Act::Top, Act::End]);
         }
@@ -272,8 +239,9 @@ impl Component for TreeScreen {
             }
             Act::TreeShape => {
                 self.shape = !self.shape;
-                Vec::new()
+                self.walk_for_shape()
             }
+            Act::TreeGraph => self.export_graph(),
             Act::TreeVersions => {
                 let key = self.lookup.as_ref().map(|lookup| lookup.key.clone());
                 let key = key.or_else(|| self.selected_key().map(<[u8]>::to_vec));
@@ -365,6 +333,9 @@ impl Component for TreeScreen {
             }
             return Vec::new();
         }
+        if slot == WALK {
+            return self.walked(data);
+        }
         if slot == VALUE {
             self.value = data.downcast::<LoadedValue>().ok().map(|value| *value);
             return Vec::new();
@@ -441,12 +412,14 @@ impl Component for TreeScreen {
             |lookup| json!({ "key": Printable::new(&lookup.key).as_str(), "steps": lookup.steps }),
         );
         let levels = context.survey.as_ref().map(|survey| &survey.levels);
+        let shape = self.shown_walk().map(Walk::levels);
         let value = self.selected_value().and_then(|value| value.value.as_ref().ok());
         let value = value.map(|value| Printable::new(value).into_string());
         json!({
             "screen": "tree",
             "root": self.root,
             "levels": levels,
+            "shape": shape,
             "nodes": nodes,
             "lookup": lookup,
             "value": value,

@@ -83,7 +83,7 @@ const ANATOMY: Lesson = Lesson {
 const ONE_PUT: Lesson = Lesson {
     id: "put",
     title: "What does one put write?",
-    about: "One record in the log and no page at all; at the checkpoint, a copy of the path.",
+    about: "One record in the log and no page; a checkpoint copies the path.",
     stage: Stage::Garden,
     steps: &[
         step(
@@ -135,7 +135,7 @@ const ONE_PUT: Lesson = Lesson {
 const LIFE_OF_A_COMMIT: Lesson = Lesson {
     id: "crash",
     title: "The life of a commit, and a crash at each step",
-    about: "Log write, log sync, pages, meta: what a power cut loses at each, and which rule decides.",
+    about: "What a power cut loses at each of its steps, and which rule decides.",
     stage: Stage::Lab,
     steps: &[
         step(
@@ -192,7 +192,7 @@ const LIFE_OF_A_COMMIT: Lesson = Lesson {
 const LOG_FIRST: Lesson = Lesson {
     id: "log-first",
     title: "Why the log sync comes before the meta flip",
-    about: "The same run on a disk that ignores log syncs: see the promise break, and how.",
+    about: "The same run on a disk that ignores log syncs: the promise breaks.",
     stage: Stage::Lab,
     steps: &[
         step(
@@ -229,7 +229,7 @@ const LOG_FIRST: Lesson = Lesson {
 const OLD_READER: Lesson = Lesson {
     id: "reader",
     title: "An old reader keeps pages",
-    about: "Why a file grows while somebody reads an old state, and when its pages come back.",
+    about: "Why a file grows while an old state is read, and when it stops.",
     stage: Stage::Garden,
     steps: &[
         does(

@@ -22,6 +22,7 @@ type Place = (u64, Option<Pointer>, Key, u16);
 
 /// A node of a tree.
 struct Node {
+    pointer: Pointer,
     level: u8,
     low: Vec<u8>,
     /// Its rows, if it is a leaf that could be read.
@@ -77,17 +78,17 @@ fn rows_of_own(
     rows
 }
 
-/// The pages of a node before and after.
-type Pair = (Option<u64>, Option<u64>);
+/// A node before and after.
+type Pair = (Option<Pointer>, Option<Pointer>);
 
 /// Nodes that only one of the trees has, paired where they begin with the same key on the same level.
 fn changed_nodes(old: &BTreeMap<Key, Node>, new: &BTreeMap<Key, Node>) -> Vec<PageChange> {
     let mut paired: BTreeMap<(Reverse<u8>, &[u8]), Pair> = BTreeMap::new();
-    for (key, node) in old.iter().filter(|(key, _)| !new.contains_key(*key)) {
-        paired.entry((Reverse(node.level), &node.low)).or_default().0 = Some(key.0);
+    for (_, node) in old.iter().filter(|(key, _)| !new.contains_key(*key)) {
+        paired.entry((Reverse(node.level), &node.low)).or_default().0 = Some(node.pointer);
     }
-    for (key, node) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
-        paired.entry((Reverse(node.level), &node.low)).or_default().1 = Some(key.0);
+    for (_, node) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
+        paired.entry((Reverse(node.level), &node.low)).or_default().1 = Some(node.pointer);
     }
     paired
         .into_iter()
@@ -143,12 +144,13 @@ fn nodes(
             Ok(view) if view.problems.is_empty() => view,
             Ok(view) => {
                 out.holes.extend(view.problems.first().map(ToString::to_string));
-                found.insert(key, Node { level: view.level, low, leaf: None });
+                found.insert(key, Node { pointer, level: view.level, low, leaf: None });
                 continue;
             }
             Err(corrupt) => {
                 out.holes.push(corrupt.to_string());
-                found.insert(key, Node { level: level.unwrap_or(0), low, leaf: None });
+                let level = level.unwrap_or(0);
+                found.insert(key, Node { pointer, level, low, leaf: None });
                 continue;
             }
         };
@@ -159,7 +161,8 @@ fn nodes(
                 open.push((*pointer, view.level.checked_sub(1), from));
             }
         }
-        found.insert(key, Node { level: view.level, low, leaf: view.leaf.then_some(view) });
+        let level = view.level;
+        found.insert(key, Node { pointer, level, low, leaf: view.leaf.then_some(view) });
     }
     Ok(found)
 }

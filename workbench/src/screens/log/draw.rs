@@ -1,13 +1,13 @@
 //! Drawing of the log.
 
 use super::list::Row;
+use super::panel::group_line;
 use super::{LogScreen, Pane};
-use crate::model::log::type_name;
+use crate::model::log::{group_of, record_bytes, type_name};
 use crate::model::pages::field_line;
 use crate::model::told::told;
 use crate::screens::Context;
 use crate::theme::Role;
-use crate::widgets::bar::{spark, squeeze};
 use crate::widgets::{Painter, text};
 use northstar_engine::Lsn;
 use northstar_engine::inspect::log::{OpKind, OpView, RecordDetail, RecordView, Tail};
@@ -27,32 +27,20 @@ pub(super) const LIST_WIDTH: u16 = 46;
 
 pub(super) fn draw(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
     let (width, height) = (painter.width(), painter.height());
-    let (role, line) = head(screen);
-    painter.put(1, 0, &text::cut(&line, usize::from(width.saturating_sub(2))), role);
+    let room = usize::from(width.saturating_sub(2));
+    let (role, line) = head(screen, room);
+    painter.put(1, 0, &text::cut(&line, room), role);
     if screen.len() == 0 {
-        let why = match (&screen.error, screen.ended) {
-            (Some(why), _) => why.as_str(),
-            (None, true) => "no log beside this file",
-            (None, false) => "reading the log…",
-        };
-        painter.put(1, 1, why, Role::Dim);
+        let (role, why) = nothing(screen, context);
+        for (y, line) in (1..).zip(text::wrap(&why, room)) {
+            painter.put(1, y, &line, role);
+        }
         return;
     }
-    let mut top = 1;
-    if screen.histogram {
-        let sizes: Vec<u64> = screen
-            .records
-            .iter()
-            .filter(|record| record.is_commit())
-            .map(|record| record.end_lsn.get().saturating_sub(record.lsn.get()))
-            .collect();
-        let largest = sizes.iter().copied().max().unwrap_or(0);
-        let columns = usize::from(width.saturating_sub(34));
-        let x = painter.put(1, top, "bytes per commit ", Role::Dim);
-        let x = painter.put(x, top, &spark(&squeeze(&sizes, columns)), Role::Heat(5));
-        painter.put(x + 1, top, &format!("largest {}", text::bytes(largest)), Role::Dim);
-        top += 1;
-    }
+    let panel = screen.panel_rows(height);
+    screen.draw_panel(&mut painter.part(0, 1, width, panel));
+    let top = 1 + panel;
+    screen.list_top.set(top + 1);
     let rest = height.saturating_sub(top);
     if width >= WIDE {
         draw_list(screen, &mut painter.part(0, top, LIST_WIDTH, rest), context);
@@ -71,29 +59,54 @@ pub(super) fn draw(screen: &LogScreen, painter: &mut Painter<'_>, context: &Cont
     }
 }
 
-fn head(screen: &LogScreen) -> (Role, String) {
-    let Some(log) = &screen.log else { return (Role::Title, "commit log".to_owned()) };
-    let mut line = format!(
-        "commit log  {} in {}  {}",
-        text::plural(screen.records.len() as u64, "record"),
-        text::plural(log.segments.len() as u64, "segment"),
-        text::bytes(log.bytes())
-    );
-    line += &screen.filter.in_words();
-    let gaps = screen.gaps().count();
-    if gaps > 0 {
-        line += &format!("  ✗ no record in {}", text::plural(gaps as u64, "place"));
-    }
-    let line = line;
-    match &screen.tail {
-        Some(Tail::Torn { .. }) if gaps > 0 => (Role::Bad, line + "  torn tail"),
-        _ if gaps > 0 => (Role::Bad, line),
+/// What log it is, within `room` characters: what is wrong goes first, and a piece without room is left out.
+fn head(screen: &LogScreen, room: usize) -> (Role, String) {
+    let Some(log) = screen.log.as_ref().filter(|log| !log.segments.is_empty()) else {
+        return (Role::Title, "commit log".to_owned());
+    };
+    let gaps = screen.gaps().count() as u64;
+    let (role, tail) = match &screen.tail {
+        Some(Tail::Torn { .. }) if gaps > 0 => (Role::Bad, Some("torn tail".to_owned())),
+        Some(Tail::Corrupt { at, .. }) => (Role::Bad, Some(format!("✗ CORRUPT at {at}"))),
+        _ if gaps > 0 => (Role::Bad, None),
         Some(Tail::Torn { at, bytes, .. }) => {
-            (Role::Warn, format!("{line}  torn tail: {bytes} B after {at}"))
+            (Role::Warn, Some(format!("torn tail: {bytes} B after {at}")))
         }
-        Some(Tail::Corrupt { at, .. }) => (Role::Bad, format!("{line}  ✗ CORRUPT at {at}")),
-        Some(Tail::Clean { .. }) => (Role::Title, line + "  ends clean"),
-        _ => (Role::Title, line),
+        Some(Tail::Clean { .. }) => (Role::Title, Some("ends clean".to_owned())),
+        _ => (Role::Title, None),
+    };
+    let filter = Some(screen.filter.in_words()).filter(|words| !words.is_empty());
+    let gaps = (gaps > 0).then(|| format!("✗ no record in {}", text::plural(gaps, "place")));
+    let segments = text::plural(log.segments.len() as u64, "segment");
+    let known = [
+        Some(format!("commit log  {}", text::plural(screen.records.len() as u64, "record"))),
+        filter,
+        gaps,
+        tail,
+        Some(format!("{segments}, {}", text::bytes(log.bytes()))),
+    ];
+    let mut line = String::new();
+    for piece in known.into_iter().flatten() {
+        let longer =
+            if line.is_empty() { piece } else { format!("{line}  {}", piece.trim_start()) };
+        if line.is_empty() || text::width(&longer) <= room {
+            line = longer;
+        }
+    }
+    (role, line)
+}
+
+/// Why there is nothing to list.
+fn nothing(screen: &LogScreen, context: &Context) -> (Role, String) {
+    let meta = context.summary.metas.as_ref().and_then(|metas| metas.meta());
+    match (&screen.error, screen.ended, meta) {
+        (Some(why), ..) => (Role::Dim, why.clone()),
+        (None, true, Some(meta)) if meta.log_generation != 0 => {
+            let why = "✗ no log beside this file, and its meta goes by one: recovery refuses it";
+            (Role::Bad, why.to_owned())
+        }
+        (None, true, _) => (Role::Dim, "no log beside this file".to_owned()),
+        (None, false, _) => (Role::Dim, "reading the log…".to_owned()),
     }
 }
 
@@ -115,6 +128,9 @@ fn draw_list(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
                     (None, false) => Role::Accent,
                 };
                 inner.put(1, y, &record_line(record), role);
+                if let Some(bracket) = screen.bracket_at(record.lsn) {
+                    inner.put_right(width.saturating_sub(2), y, bracket, Role::Dim);
+                }
                 // Whether pages have it too: as on the time screen.
                 let (place, place_role) =
                     if in_pages { ("●", Role::Good) } else { ("○", Role::Accent) };
@@ -137,7 +153,7 @@ fn draw_list(screen: &LogScreen, painter: &mut Painter<'_>, context: &Context) {
 }
 
 fn record_line(record: &RecordView) -> String {
-    let bytes = record.end_lsn.get().saturating_sub(record.lsn.get());
+    let bytes = record_bytes(record);
     let ops = record.ops.map(|ops| ops.to_string()).unwrap_or_default();
     let mut kind = type_name(record.record_type).to_owned();
     if record.relocate {
@@ -258,7 +274,7 @@ fn detail_head(
     let record = &detail.record;
     let mut lines = Vec::new();
     let crc = record.crc.map_or("not computed".to_owned(), |crc| format!("{crc:08x}"));
-    let length = record.end_lsn.get().saturating_sub(record.lsn.get());
+    let length = record_bytes(record);
     lines.push((
         Role::Dim,
         format!(
@@ -270,6 +286,9 @@ fn detail_head(
         ),
     ));
     if record.is_commit() {
+        lines.extend(
+            group_of(screen.shown_groups(), record.lsn).map(|group| (Role::Dim, group_line(group))),
+        );
         if let Some(rows) = record.key_count {
             let eventual = if record.eventual { ", did not wait for its sync" } else { "" };
             let ops = text::plural(record.ops.unwrap_or(0), "operation");
@@ -280,6 +299,10 @@ fn detail_head(
             let from = context.summary.metas.as_ref().and_then(|metas| Some(metas.meta()?.log_lsn));
             let before = |gap: &&Range<Lsn>| gap.start < record.lsn && Some(gap.start) >= from;
             lines.push(match screen.gaps().find(before) {
+                None if from.is_none() => {
+                    let line = "In no state that a valid meta names: recovery does not get here.";
+                    (Role::Bad, line.to_owned())
+                }
                 None => {
                     let line =
                         "Not in the pages yet: only this record holds it; recovery replays it.";
@@ -339,7 +362,11 @@ fn draw_op(
 }
 
 pub(super) fn text(screen: &LogScreen, context: &Context) -> Vec<String> {
-    let mut lines = vec![head(screen).1];
+    let mut lines = vec![head(screen, usize::MAX).1];
+    if screen.len() == 0 {
+        lines.push(nothing(screen, context).1);
+        return lines;
+    }
     if let Some(log) = &screen.log {
         for segment in &log.segments {
             let name = Printable::capped(segment.file.name.as_bytes(), 100);
@@ -351,6 +378,7 @@ pub(super) fn text(screen: &LogScreen, context: &Context) -> Vec<String> {
         }
         lines.extend(log.problems.iter().map(|problem| format!("✗ {problem}")));
     }
+    lines.extend(screen.panel_text());
     lines.push("position    txn  type         ops   bytes".to_owned());
     for row in &screen.shown {
         if let Row::Gap(gap) = row {

@@ -75,19 +75,22 @@ impl MapScreen {
         let selected = usize::try_from(self.zoom.cell_of(self.selected)).unwrap_or(usize::MAX);
         let size = (painter.width(), painter.height());
         let last = self.total(context) as u64;
-        let grid = Grid::new(cells, last, selected, size, self.grid.get());
+        let grid = Grid::new(cells, last, selected, size, self.order, self.grid.get());
         self.grid.set(grid);
         for row in 0..size.1.div_ceil(grid.cell_rows.max(1)) {
-            let first = (grid.top + usize::from(row)) * grid.columns;
-            if first >= cells {
-                break;
-            }
             let y = row * grid.cell_rows;
-            let label = self.zoom.first_page(first).to_string();
-            painter.put_right(grid.label - 1, y, &label, Role::Dim);
-            for at in first..cells.min(first + grid.columns) {
+            let row = grid.top + usize::from(row);
+            if let Some(first) = grid.label_of(row).filter(|first| *first < cells) {
+                let label = self.zoom.first_page(first).to_string();
+                painter.put_right(grid.label - 1, y, &label, Role::Dim);
+            }
+            for column in 0..grid.columns {
+                let at = grid.cell(column, row);
+                if at >= cells {
+                    continue;
+                }
                 let class = self.zoom.class(&self.map, at, self.mode);
-                let x = grid.label + u16::try_from(at - first).unwrap_or(u16::MAX) * grid.cell;
+                let x = grid.label + u16::try_from(column).unwrap_or(u16::MAX) * grid.cell;
                 let width = grid.cell.saturating_sub(1).max(1);
                 draw_cell(&mut painter.part(x, y, width, grid.cell_rows), class);
                 if at == selected {

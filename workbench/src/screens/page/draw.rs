@@ -1,7 +1,8 @@
 //! Drawing of the page inspector.
 
 use super::rows::Row;
-use super::{PageScreen, Pane, Seen};
+use super::{PageScreen, Pane, Seen, bits};
+use crate::model::pagediff::{bytes_in, differing};
 use crate::model::pages::LoadedPage;
 use crate::model::told::told;
 use crate::screens::Context;
@@ -93,24 +94,27 @@ fn draw_head(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_>, 
         pieces.push((Role::Changed, format!("WHAT IF: {bytes} flipped in memory (w: back)")));
     }
     if let Some(other) = &screen.other {
-        let differ = text::plural(differences(page, other), "byte");
+        let differ = bytes_in(&differing(&page.bytes, &other.bytes));
+        let differ = text::plural(differ, "byte");
         pieces.push((Role::Changed, format!("≠ p{}: {differ} differ", other.view.id)));
     }
     let (good, line) = PageScreen::verdict_line(page);
+    // All of it is in the explanation too: where it has no room whole, it is told shorter.
+    let room = usize::from(painter.width().saturating_sub(x + 3));
+    let alone = pieces.is_empty() && text::width(&line) <= room;
+    let line = if alone || good { line } else { line.replace("checksum: stored", "checksum") };
     pieces.push((if good { Role::Good } else { Role::Bad }, line));
     let others = page.view.problems.len();
     if others > 0 {
         pieces.push((Role::Bad, text::plural(others as u64, "broken rule")));
     }
-    for (role, piece) in &pieces {
-        let room = usize::from(painter.width().saturating_sub(x + 2));
+    for (at, (role, piece)) in pieces.iter().enumerate() {
+        let room = usize::from(painter.width().saturating_sub(x + 3));
+        if at > 0 && text::width(piece) > room {
+            break;
+        }
         x = painter.put(x + 2, 0, &text::cut(piece, room), *role);
     }
-}
-
-fn differences(page: &LoadedPage, other: &LoadedPage) -> u64 {
-    let longer = page.bytes.len().max(other.bytes.len());
-    (0..longer).filter(|at| page.bytes.get(*at) != other.bytes.get(*at)).count() as u64
 }
 
 fn draw_hex(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_>) {
@@ -283,56 +287,40 @@ fn value_text(field: &FieldView) -> String {
     }
 }
 
+/// Lines of an explanation, broken where there is no more room.
+struct Lines {
+    width: usize,
+    lines: Vec<(Role, String)>,
+}
+
+impl Lines {
+    fn say(&mut self, role: Role, text: &str) {
+        let wrapped = text::wrap(text, self.width);
+        self.lines.extend(wrapped.into_iter().map(|line| (role, line)));
+    }
+}
+
 fn draw_explain(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_>) {
     let width = usize::from(painter.width()).max(1);
-    let mut lines: Vec<(Role, String)> = Vec::new();
-    let mut say = |role: Role, text: &str| {
-        lines.extend(text::wrap(text, width).into_iter().map(|line| (role, line)));
-    };
+    let mut out = Lines { width, lines: Vec::new() };
     if let Some(field) = screen.field() {
-        let range = &field.range;
-        let at = format!(
-            "{}  {:#06x}..{:#06x}, {}",
-            field.name,
-            range.start,
-            range.end,
-            text::plural(range.len() as u64, "byte")
-        );
-        say(Role::Accent, &at);
-        if let Some(verdict) = &field.verdict {
-            let (mark, role) = if verdict.ok { ("✓", Role::Good) } else { ("✗", Role::Bad) };
-            let found = told(&verdict.found, 120);
-            if verdict.ok {
-                say(role, &format!("{mark} {}: {}", verdict.rule, found.as_str()));
-            } else {
-                let rule = verdict.rule;
-                say(
-                    role,
-                    &format!(
-                        "{mark} {rule}: expected {}, found {}",
-                        verdict.expected,
-                        found.as_str()
-                    ),
-                );
-            }
+        explain_field(&mut out, field);
+        if screen.bits {
+            let bits = bits::of(field, &page.bytes, width);
+            out.lines.extend(bits.into_iter().map(|line| (Role::Accent, line)));
         }
-        if field.meaning != field.name {
-            say(Role::Text, &field.meaning);
-        }
-        if let Some(link) = &field.link {
-            say(Role::Link, &link_text(link));
-        }
-        if !matches!(field.value, FieldValue::Group) {
-            say(Role::Text, &format!("= {}", value_text(field)));
-        }
-        say(Role::Dim, &format!("spec/{}", field.anchor.replacen('#', ".md#", 1)));
+        out.say(Role::Dim, &format!("spec/{}", field.anchor.replacen('#', ".md#", 1)));
     } else if let Some(gap) = screen.gap() {
         let range = &gap.range;
         let at = format!("{}  {:#06x}..{:#06x}", gap.name, range.start, range.end);
-        say(Role::Accent, &at);
-        say(Role::Text, gap.meaning);
-        let holds = if gap.zero { "All zero." } else { "Not all zero: old bytes are still there." };
-        say(Role::Dim, holds);
+        out.say(Role::Accent, &at);
+        out.say(Role::Text, gap.meaning);
+        let holds = match (gap.zero, gap.name) {
+            (true, _) => "All zero.",
+            (false, "undecoded") => "Not all zero.",
+            (false, _) => "Not all zero: old bytes are still there.",
+        };
+        out.say(Role::Dim, holds);
     }
     for problem in &page.view.problems {
         let line = format!(
@@ -341,18 +329,45 @@ fn draw_explain(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_
             told(&problem.expected, 120),
             told(&problem.found, 120)
         );
-        say(Role::Bad, &line);
+        out.say(Role::Bad, &line);
     }
-    let numbers = numbers_at(&page.bytes, screen.byte);
     if painter.height() > 8 {
-        say(Role::Text, "");
-        say(Role::Dim, &format!("at {:#06x}", screen.byte));
-        for line in numbers {
-            say(Role::Dim, &line);
+        out.say(Role::Text, "");
+        out.say(Role::Dim, &format!("at {:#06x}", screen.byte));
+        for line in numbers_at(&page.bytes, screen.byte) {
+            out.say(Role::Dim, &line);
         }
     }
-    for (y, (role, line)) in (0_u16..).zip(&lines) {
+    for (y, (role, line)) in (0_u16..).zip(&out.lines) {
         painter.put(0, y, line, *role);
+    }
+}
+
+/// A field: where it is, what its rule says, what it means, where it leads, what it holds.
+fn explain_field(out: &mut Lines, field: &FieldView) {
+    let range = &field.range;
+    let bytes = text::plural(range.len() as u64, "byte");
+    let at = format!("{}  {:#06x}..{:#06x}, {bytes}", field.name, range.start, range.end);
+    out.say(Role::Accent, &at);
+    if let Some(verdict) = &field.verdict {
+        let found = told(&verdict.found, 120);
+        let rule = verdict.rule;
+        match verdict.ok {
+            true => out.say(Role::Good, &format!("✓ {rule}: {found}")),
+            false => {
+                let expected = &verdict.expected;
+                out.say(Role::Bad, &format!("✗ {rule}: expected {expected}, found {found}"));
+            }
+        }
+    }
+    if field.meaning != field.name {
+        out.say(Role::Text, &field.meaning);
+    }
+    if let Some(link) = &field.link {
+        out.say(Role::Link, &link_text(link));
+    }
+    if !matches!(field.value, FieldValue::Group) {
+        out.say(Role::Text, &format!("= {}", value_text(field)));
     }
 }
 

@@ -1,23 +1,23 @@
 //! Drawing of the states and of what changed between two of them.
 
-use super::{Side, TimeScreen};
+use super::{Side, TimeScreen, bytes};
 use crate::model::states::{Evidence, State};
 use crate::model::time::{Change, Comparison, PageChange};
 use crate::model::told::told;
 use crate::text;
 use crate::theme::Role;
 use crate::widgets::Painter;
-use northstar_engine::TxnId;
 use northstar_engine::printable::Printable;
+use northstar_engine::{Pointer, TxnId};
 
 /// First row of the list of states: a line and the scale stand above.
 pub(super) const LIST_TOP: u16 = 2;
 /// Columns of the list of states.
 const LIST_WIDTH: u16 = 34;
-/// From this width on changed keys and changed pages stand side by side.
+/// From this width on changed keys stand beside changed pages and their bytes.
 const WIDE: u16 = 140;
 
-const fn change_role(change: Change) -> Role {
+pub(super) const fn change_role(change: Change) -> Role {
     match change {
         Change::Added => Role::Added,
         Change::Removed => Role::Removed,
@@ -25,7 +25,7 @@ const fn change_role(change: Change) -> Role {
     }
 }
 
-const fn evidence_role(evidence: Evidence) -> Role {
+pub(super) const fn evidence_role(evidence: Evidence) -> Role {
     match evidence {
         Evidence::Exact => Role::Good,
         Evidence::Partial => Role::Warn,
@@ -44,7 +44,7 @@ pub(super) fn draw(screen: &TimeScreen, painter: &mut Painter<'_>) {
     }
     let playing = if screen.playing { "▶ playing   " } else { "" };
     let head = format!(
-        "{playing}{}   ● own pages  ◌ replayed  ○ log only   {}",
+        "{playing}{}  ● own pages  ◌ replayed  ○ log only  {}",
         text::plural(states.len() as u64, "state"),
         base_text(screen)
     );
@@ -54,26 +54,42 @@ pub(super) fn draw(screen: &TimeScreen, painter: &mut Painter<'_>) {
     let rest = height.saturating_sub(LIST_TOP);
     draw_states(screen, states, &mut painter.part(0, LIST_TOP, list, rest));
     let beside = width - list;
+    screen.all_sides.set(width >= WIDE);
     if width >= WIDE {
         let half = beside / 2;
         let mut keys = painter.part(list, LIST_TOP, half, rest);
         draw_changes(screen, Side::Keys, &mut keys.boxed(" what changed: keys ", false));
-        let mut pages = painter.part(list + half, LIST_TOP, beside - half, rest);
-        let title = " what changed: pages ";
-        draw_changes(screen, Side::Pages, &mut pages.boxed(title, false));
+        draw_pages_and_bytes(screen, &mut painter.part(list + half, LIST_TOP, beside - half, rest));
         return;
     }
     let title = match screen.side {
         Side::Keys => " what changed: keys · Tab: pages ",
-        Side::Pages => " what changed: pages · Tab: keys ",
+        Side::Pages => " what changed: pages · Tab: bytes ",
+        Side::Bytes => " what changed: bytes · Tab: keys ",
     };
     let mut right = painter.part(list, LIST_TOP, beside, rest);
     draw_changes(screen, screen.side, &mut right.boxed(title, false));
 }
 
+/// The pages that changed, and below them their bytes; one pane where there are none.
+fn draw_pages_and_bytes(screen: &TimeScreen, painter: &mut Painter<'_>) {
+    let (width, height) = (painter.width(), painter.height());
+    let nodes = screen.shown().map_or(0, |found| found.nodes.len());
+    let above = match nodes {
+        0 => height,
+        nodes => u16::try_from(nodes + 2).unwrap_or(u16::MAX).min(height / 2),
+    };
+    let title =
+        if nodes == 0 { " what changed: pages and bytes " } else { " what changed: pages " };
+    let mut pages = painter.part(0, 0, width, above);
+    draw_side(screen, Side::Pages, &mut pages.boxed(title, false), 0);
+    let mut below = painter.part(0, above, width, height - above);
+    draw_side(screen, Side::Bytes, &mut below.boxed(" what changed: bytes ", false), 0);
+}
+
 fn base_text(screen: &TimeScreen) -> String {
     match screen.base {
-        None => "compared with the state before".to_owned(),
+        None => "against the state before".to_owned(),
         Some(TxnId::GENESIS) => "all changes since the empty state".to_owned(),
         Some(base) => format!("all changes against txn {base} (b lets go)"),
     }
@@ -143,23 +159,37 @@ fn draw_changes(screen: &TimeScreen, side: Side, painter: &mut Painter<'_>) {
             y += 1;
         }
     }
-    y += 1;
-    let room = usize::from(painter.height().saturating_sub(y));
+    draw_side(screen, side, painter, y + 1);
+}
+
+/// One side of what changed, from row `top` to the bottom.
+fn draw_side(screen: &TimeScreen, side: Side, painter: &mut Painter<'_>, top: u16) {
+    let wide = usize::from(painter.width().saturating_sub(2));
+    let room = usize::from(painter.height().saturating_sub(top));
+    let Some(found) = screen.shown() else {
+        painter.put(1, top, "comparing…", Role::Dim);
+        return;
+    };
     match side {
         Side::Keys => {
-            for (y, (change, key)) in (y..).zip(found.changes.iter().take(room)) {
+            for (y, (change, key)) in (top..).zip(found.changes.iter().take(room)) {
                 let key = Printable::capped(key, wide.saturating_sub(3).max(2));
                 let x = painter.put(1, y, change.mark(), change_role(*change));
                 painter.put(x + 1, y, key.as_str(), Role::Text);
             }
         }
         Side::Pages if found.pages.is_none() => {
-            painter.put(1, y, "no pages to compare: a state has none of its own", Role::Dim);
+            painter.put(1, top, "no pages to compare: a state has none of its own", Role::Dim);
         }
         Side::Pages => {
-            for (y, node) in (y..).zip(found.nodes.iter().take(room)) {
+            for (y, node) in (top..).zip(found.nodes.iter().take(room)) {
                 let (role, line) = node_line(node);
                 painter.put(1, y, &text::cut(&line, wide), role);
+            }
+        }
+        Side::Bytes => {
+            for (y, (role, line)) in (top..).zip(bytes::lines(screen, wide).iter().take(room)) {
+                painter.put(1, y, &text::cut(line, wide), *role);
             }
         }
     }
@@ -183,7 +213,8 @@ fn node_line(node: &PageChange) -> (Role, String) {
     let kind = if node.level == 0 { "leaf" } else { "internal" };
     let from = Printable::capped(&node.low, 24);
     let from = if node.low.is_empty() { "the first key" } else { from.as_str() };
-    let (role, pages) = match (node.earlier, node.later) {
+    let page = |pointer: Option<Pointer>| pointer.map(|pointer| pointer.page);
+    let (role, pages) = match (page(node.earlier), page(node.later)) {
         (Some(earlier), Some(later)) => (Role::Changed, format!("~ p{earlier} → p{later}")),
         (None, Some(later)) => (Role::Added, format!("+ p{later}")),
         (Some(earlier), None) => (Role::Removed, format!("− p{earlier}")),
@@ -214,5 +245,6 @@ pub(super) fn text(screen: &TimeScreen) -> Vec<String> {
         lines.push(format!("{} {}", change.mark(), Printable::capped(key, 200).as_str()));
     }
     lines.extend(found.nodes.iter().map(|node| node_line(node).1));
+    lines.extend(bytes::lines(screen, 72).into_iter().map(|(_, line)| line));
     lines
 }

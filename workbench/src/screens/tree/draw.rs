@@ -7,6 +7,7 @@ use crate::screens::Context;
 use crate::theme::Role;
 use crate::widgets::bar::bar;
 use crate::widgets::{Painter, text};
+use northstar_engine::Corrupt;
 use northstar_engine::inspect::tree::{Entry, NodeView};
 use northstar_engine::printable::Printable;
 use std::cmp::Ordering;
@@ -38,10 +39,8 @@ pub(super) fn draw(screen: &TreeScreen, painter: &mut Painter<'_>, context: &Con
     }
     if screen.shape {
         let (width, height) = (painter.width(), painter.height());
-        draw_shape(
-            context,
-            &mut painter.part(1, 2, width.saturating_sub(2), height.saturating_sub(2)),
-        );
+        let (width, height) = (width.saturating_sub(2), height.saturating_sub(2));
+        screen.draw_shape(&mut painter.part(1, 2, width, height));
         return;
     }
     let top = 2 + draw_step(screen, &mut painter.part(1, 1, painter.width().saturating_sub(2), 4));
@@ -92,44 +91,6 @@ fn head(screen: &TreeScreen, context: &Context, room: usize) -> Vec<(Role, Strin
         return vec![(Role::Title, if fits { long } else { short() })];
     }
     vec![(Role::Title, line)]
-}
-
-/// The whole tree by its levels, the root above: as wide as it has nodes, as dark as they are full.
-fn draw_shape(context: &Context, painter: &mut Painter<'_>) {
-    let width = usize::from(painter.width());
-    for (y, line) in (0_u16..).zip(shape_lines(context, width)) {
-        painter.put(0, y, &line, if y % 2 == 0 { Role::Internal } else { Role::Dim });
-    }
-}
-
-/// Two lines a level: its nodes drawn to scale, and its figures.
-fn shape_lines(context: &Context, width: usize) -> Vec<String> {
-    let Some(survey) = &context.survey else {
-        return vec!["not checked yet; ctrl-k checks everything".to_owned()];
-    };
-    let widest = survey.levels.iter().map(|level| level.nodes).max().unwrap_or(0).max(1);
-    let mut lines = Vec::new();
-    for (level, stats) in survey.levels.iter().enumerate().rev() {
-        // On a scale of logarithms: a root beside a million leaves still has its cell.
-        let scale = |nodes: u64| f64::from(u32::try_from(nodes).unwrap_or(u32::MAX)).ln_1p();
-        let cells = (scale(stats.nodes) / scale(widest) * width as f64).round().max(1.0) as usize;
-        let fill = text::percent(stats.bytes_used, stats.bytes_room);
-        let block = match fill {
-            0..25 => '░',
-            25..50 => '▒',
-            50..75 => '▓',
-            _ => '█',
-        };
-        let cells = cells.min(width);
-        let row: String = std::iter::repeat_n(block, cells).collect();
-        lines.push(format!("{}{row}", " ".repeat((width - cells) / 2)));
-        lines.push(format!(
-            "level {level}: {}, {} entries, {fill} % full",
-            text::plural(stats.nodes, "node"),
-            text::count(stats.entries)
-        ));
-    }
-    lines
 }
 
 /// The look-up's current step; how many lines it took.
@@ -221,9 +182,10 @@ fn draw_column(screen: &TreeScreen, at: usize, column: &Column, painter: &mut Pa
     };
     let mut top = 0;
     for problem in node.problems.iter().take(PROBLEMS_MAX) {
-        let why = told(problem, 200);
-        let line = format!("✗ {}", text::cut(&why, usize::from(width.saturating_sub(3))));
-        inner.put(0, top, &line, Role::Bad);
+        // The title names the page already.
+        let Corrupt { rule, expected, found, .. } = problem;
+        let why = told(format!("✗ {rule}: expected {expected}, found {found}"), 200);
+        inner.put(0, top, &text::cut(&why, usize::from(width.saturating_sub(1))), Role::Bad);
         top += 1;
     }
     let compared: Vec<usize> = compared_slots(screen, at);
@@ -302,7 +264,7 @@ pub(super) fn text(screen: &TreeScreen, context: &Context) -> Vec<String> {
         lines.push("no tree".to_owned());
     }
     if screen.shape {
-        lines.extend(shape_lines(context, 72));
+        lines.extend(screen.shape_lines(72).into_iter().map(|(_, line)| line));
         return lines;
     }
     if let Some(lookup) = &screen.lookup {
