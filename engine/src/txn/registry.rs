@@ -31,7 +31,8 @@ use crate::sync::{
     thread_local,
 };
 use crate::txn::snapshot::Snapshot;
-use std::{cell::Cell, sync::OnceLock};
+use std::cell::Cell;
+use std::sync::{OnceLock, atomic::AtomicUsize as Hint};
 
 #[cfg(all(test, loom))]
 mod model_tests;
@@ -42,6 +43,8 @@ mod tests;
 const FIRST_CHUNK_SLOTS: usize = if cfg!(loom) { 3 } else { 64 };
 /// Enough chunks for 2^32 readers.
 const CHUNKS: usize = 26;
+/// Slots of all chunks.
+const SLOTS_MAX: usize = ((1 << CHUNKS) - 1) * FIRST_CHUNK_SLOTS;
 
 /// See the module's header.
 #[derive(Debug)]
@@ -52,6 +55,9 @@ pub(crate) struct Registry {
     slots_used: AtomicUsize,
     /// How many pins were taken from other pins.
     copies: AtomicU64,
+    /// Slots below were all taken when somebody looked: where a look for a free one begins. A hint that nothing is
+    /// decided by.
+    full_below: Hint,
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +106,7 @@ impl Registry {
             chunks: [const { OnceLock::new() }; CHUNKS],
             slots_used: AtomicUsize::new(0),
             copies: AtomicU64::new(0),
+            full_below: Hint::new(0),
         };
         registry.publish(snapshot);
         registry
@@ -165,6 +172,9 @@ impl Registry {
     /// Gives a pin back.
     pub(crate) fn end(&self, index: &SlotIndex) {
         self.slot(index.0).pin.store(0, Release);
+        if index.0 < self.full_below.load(Relaxed) {
+            self.full_below.fetch_min(index.0, Relaxed);
+        }
     }
 
     /// All pinned states, sorted, each once; into `pins`, so that its memory is used again.
@@ -215,16 +225,16 @@ impl Registry {
         if self.try_claim(first, pin) {
             return first;
         }
-        let mut base = 0;
-        for index in 0..CHUNKS {
-            let slots = chunk_slots(index);
-            if let Some(found) = (base..base + slots).find(|&slot| self.try_claim(slot, pin)) {
-                LAST_SLOT.with(|last| last.set(found));
-                return found;
-            }
-            base += slots;
-        }
-        unreachable!("more than 2^32 read transactions at once");
+        let start = self.full_below.load(Relaxed);
+        let Some(found) =
+            (start..SLOTS_MAX).chain(0..start).find(|&slot| self.try_claim(slot, pin))
+        else {
+            unreachable!("more than 2^32 read transactions at once");
+        };
+        // Who holds many of them at once does not look at all of them each time.
+        self.full_below.store(found + 1, Relaxed);
+        LAST_SLOT.with(|last| last.set(found));
+        found
     }
 
     fn try_claim(&self, index: usize, pin: u64) -> bool {
