@@ -86,6 +86,18 @@ fn what_stands_behind_keys_on_the_demo() {
     }
 }
 
+/// The pool of a lesson's engine, between a commit and the checkpoint.
+#[test]
+fn the_pool_of_a_lesson() {
+    let demo = demo();
+    for size in SIZES {
+        let mut app = app(&demo.path(), ScreenId::Lessons, Palette::Dark, size);
+        print::press(&mut app, "home j enter 3 ! 1 m m m m m m end", size).expect("keys");
+        let text = print::characters(&print::frame(&app, size)).join("\n");
+        snapshot(&format!("{}x{}", size.0, size.1), "lesson_pool", &text);
+    }
+}
+
 /// What a screen shows survives ASCII: no glyph becomes the question mark of the unknown.
 #[test]
 fn ascii_has_a_stand_in_for_every_glyph() {

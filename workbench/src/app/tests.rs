@@ -331,6 +331,42 @@ fn a_live_writer_is_followed_and_touching_pins_the_view() {
     assert!(!shown.contains("PINNED"), "{shown}");
 }
 
+/// A tree that lost most of its rows: problems, overview and space say so, and that nothing is damaged.
+#[test]
+fn a_tree_that_is_mostly_empty_is_told_where_one_looks_for_space() {
+    use crate::model::deed::{Hand, Script};
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("sparse.ns");
+    let options = northstar_engine::Options::new().background(false);
+    let mut hand = Hand::new(options.open(&path).expect("a database"));
+    let script = "fill a 5000, checkpoint";
+    for deed in script.parse::<Script>().expect("a script").deeds() {
+        hand.perform(deed).expect("the engine does it");
+    }
+    let mut write = hand.db().begin_write().expect("a writer");
+    for number in (0..5000).filter(|number| number % 3 != 0) {
+        write.del(format!("a{number:04}")).expect("a removal");
+    }
+    write.commit().expect("a commit");
+    hand.db().checkpoint().expect("a checkpoint");
+    let mut app = app(&path);
+    print::start(&mut app, SIZE);
+    for (screen, says) in [
+        (ScreenId::Problems, "lint: file: LINT-1: "),
+        (ScreenId::Overview, "✓ nothing is damaged: 1 lint"),
+        (ScreenId::Space, "○ LINT-1: "),
+    ] {
+        print::go(&mut app, Place::new(screen, At::Here));
+        let text = app.text().join("\n");
+        assert!(text.contains(says), "{}: {text}", screen.name());
+    }
+    // Where that line leads, and from there to the tree.
+    assert!(app.text().join("\n").contains(" leaves, 3"), "{:?}", app.text());
+    print::go(&mut app, Place::new(ScreenId::Problems, At::Here));
+    print::press(&mut app, "enter", SIZE).expect("a key");
+    assert_eq!(app.current, ScreenId::Tree);
+}
+
 /// FROZEN is a promise that nothing changes here: made on the system's word, and taken back when the file does.
 #[test]
 fn a_file_on_a_read_only_mount_is_frozen_until_it_is_seen_to_change() {

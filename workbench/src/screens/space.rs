@@ -6,6 +6,7 @@ use super::tree::chosen_root;
 use super::{Context, Effect, ScreenId};
 use crate::job::Data;
 use crate::model::space::{Evidence, MeasureSpace, PLAIN_BYTES, Space, Usage};
+use crate::model::told::told;
 use crate::place::{At, Place};
 use crate::text;
 use crate::theme::Role;
@@ -18,6 +19,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const MEASURE: &str = "measure";
+/// The lint of levels that are mostly empty.
+const LOW_FILL: &str = "LINT-1";
 /// Cells of a bar: what leaves room for the figures beside it in 80 columns.
 const BAR: usize = 12;
 /// Files with more pages are not counted page by page.
@@ -168,6 +171,11 @@ impl SheetContent for SpaceSheet {
                 spare(PageState::Free) + spare(PageState::Orphan) + spare(PageState::Outside);
             let bytes = text::bytes(back.saturating_mul(PAGE_BYTES as u64));
             lines.push(Line::text(format!("  A compact would give back about {bytes}.")));
+        }
+        // What is lost inside of pages a compact does not touch.
+        for lint in context.lints.iter().filter(|lint| lint.rule == LOW_FILL) {
+            let line = format!("  ○ {}: {}", lint.rule, told(&lint.found, 200));
+            lines.push(Line::role(Role::Accent, line).to(Place::new(ScreenId::Problems, At::Here)));
         }
         lines.extend(kind_lines(context));
         lines.push(Line::head("rows by the first part of their key"));
