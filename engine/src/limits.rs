@@ -28,7 +28,7 @@ pub const SEGMENT_HEADER_BYTES: usize = 4096;
 /// Smallest log segment, so that an empty database with its log stays under 100 KB.
 pub const SEGMENT_BYTES_MIN: u64 = 32 * 1024;
 
-/// Largest log segment. Segments double up to this.
+/// Largest log segment. Each segment is four times the one before, up to this.
 pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 
 /// Most pages a file may have: 2^48 bytes of 16 KiB pages, so that offsets never overflow.

@@ -48,7 +48,7 @@ use std::{
 /// Sizes that tests make small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// Bytes of the first segment's file. Segments double from there.
+    /// Bytes of the first segment's file. Each next one is four times as large.
     pub segment_bytes_min: u64,
     /// Bytes of the largest segment's file, unless one record needs more.
     pub segment_bytes_max: u64,

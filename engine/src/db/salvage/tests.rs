@@ -1,6 +1,7 @@
 //! Tests of salvage: what comes out of whole, damaged and ruined databases.
 
 use super::*;
+use crate::db::options::Tuning;
 use crate::db::{History, LogRetention};
 use crate::disk::clock::ManualClock;
 use crate::disk::entropy::SeededEntropy;
@@ -12,6 +13,7 @@ use crate::inspect::find::{Survey, survey};
 use crate::inspect::tree::{row_keys, value};
 use crate::inspect::{check_source, no_progress, page};
 use crate::limits::PAGE_BYTES;
+use crate::log::LogConfig;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +31,11 @@ struct Fixture {
 }
 
 fn options(retention: LogRetention) -> Options {
-    Options::new().background(false).history(History::Last(2)).log_retention(retention)
+    // Small segments: about one for each transaction.
+    let log = LogConfig { segment_bytes_max: 64 << 10, ..LogConfig::default() };
+    let tuning = Tuning { log, ..Tuning::default() };
+    let options = Options::new().background(false).history(History::Last(2));
+    options.log_retention(retention).tuning(tuning)
 }
 
 fn fixture(retention: LogRetention) -> Fixture {

@@ -35,6 +35,9 @@ const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;
 /// syncs. See `LogWriter::is_bulk`.
 const LONG_SHARE: u64 = 64;
 const BULK_SHARE: u64 = 8;
+/// Steps that a bulk load takes at once: space taken unwritten costs the same however much it is, and waits
+/// for the file system's journal each time.
+const BULK_STEPS: u64 = 8;
 /// A clean close gives preallocated space back when there is more of it than this.
 const SLACK_BYTES: u64 = 64 * 1024;
 
@@ -199,9 +202,19 @@ impl LogWriter {
         let active = &mut space.active;
         let full = HEADER_BYTES + active.header.capacity;
         let least = HEADER_BYTES + (needed - active.header.start_lsn.get());
+        let target = |step: u64| (active.file_bytes + step).max(least).min(full);
         let step = active.file_bytes.min(self.config.prepare_bytes);
-        let target = (active.file_bytes + step).max(least).min(full);
-        self.prepare(&*active.file, active.file_bytes, target)?;
+        let bulk = step.saturating_mul(BULK_STEPS);
+        let target = match self.is_bulk() {
+            // Room for the large step may be missing where there is some for the small one.
+            true if matches!(active.file.allocate(active.file_bytes, target(bulk)), Ok(true)) => {
+                target(bulk)
+            }
+            _ => {
+                self.prepare(&*active.file, active.file_bytes, target(step))?;
+                target(step)
+            }
+        };
         self.port.grown.fetch_add(1, Ordering::AcqRel);
         active.file_bytes = target;
         self.prepared.store(space.prepared_lsn().get(), Ordering::Release);
@@ -317,12 +330,13 @@ impl LogWriter {
         Ok(next)
     }
 
-    /// Twice the active segment, up to the cap.
+    /// Four times the active segment, up to the cap: in a load each rotation holds commits up for its
+    /// syncs, and a log that stays small stays in small segments all the same.
     fn next_capacity(&self, space: &Space) -> u64 {
-        let doubled = (space.active.header.capacity + HEADER_BYTES).saturating_mul(2);
+        let larger = (space.active.header.capacity + HEADER_BYTES).saturating_mul(4);
         let least = self.config.segment_bytes_min;
         let most = self.config.segment_bytes_max.max(least);
-        doubled.clamp(least, most).saturating_sub(HEADER_BYTES).max(4096)
+        larger.clamp(least, most).saturating_sub(HEADER_BYTES).max(4096)
     }
 
     fn create_next(&self, capacity: u64, file_bytes: u64) -> Result<PreparedSegment> {
