@@ -1,4 +1,4 @@
-//! The files behind the open log: preallocation, rotation, trimming and recycling.
+//! The files behind the open log: preallocation and rotation; [`super::next`] makes the successors.
 //!
 //! ```text
 //!             create: zeros, sync                  rotate: header, sync, two renames
@@ -18,6 +18,7 @@ use super::super::paths::LogPaths;
 use super::super::position::Position;
 use super::super::segment_file::{Counters, count, header_of, sync_dir, write_header, write_zeros};
 use super::super::segments::Segment;
+use super::next::PreparedSegment;
 use super::{Appender, LogConfig, LogWriter};
 use crate::disk::{File, OpenMode, Storage, SyncKind};
 use crate::error::{Corrupt, Error, Place, Result};
@@ -30,7 +31,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
-const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;
+pub(super) const HEADER_BYTES: u64 = SEGMENT_HEADER_BYTES as u64;
 /// Shares of a preallocation step that make a bulk load: a record of 64 KiB, and 512 KiB between two
 /// syncs. See `LogWriter::is_bulk`.
 const LONG_SHARE: u64 = 64;
@@ -44,31 +45,23 @@ const SLACK_BYTES: u64 = 64 * 1024;
 /// The segments of the open log.
 #[derive(Debug)]
 pub(super) struct Space {
-    older: Vec<Segment>,
-    active: Active,
+    pub(super) older: Vec<Segment>,
+    pub(super) active: Active,
     /// Files of the log's name that are no part of it any more.
-    leftovers: Vec<PathBuf>,
+    pub(super) leftovers: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
-struct Active {
-    header: SegmentHeader,
+pub(super) struct Active {
+    pub(super) header: SegmentHeader,
     path: PathBuf,
-    file: Arc<dyn File>,
+    pub(super) file: Arc<dyn File>,
     /// Bytes of the file that are allocated and written.
-    file_bytes: u64,
-}
-
-/// A segment file of zeros, synced, under the name `.log.next`.
-#[derive(Debug)]
-pub(super) struct PreparedSegment {
-    file: Arc<dyn File>,
-    file_bytes: u64,
-    capacity: u64,
+    pub(super) file_bytes: u64,
 }
 
 impl Active {
-    fn end_of_capacity(&self) -> u64 {
+    pub(super) fn end_of_capacity(&self) -> u64 {
         self.header.start_lsn.get().saturating_add(self.header.capacity)
     }
 }
@@ -126,7 +119,7 @@ impl Space {
     }
 
     /// The first position there is.
-    fn start_lsn(&self) -> Lsn {
+    pub(super) fn start_lsn(&self) -> Lsn {
         self.older.first().map_or(self.active.header, |oldest| oldest.header).start_lsn
     }
 
@@ -152,10 +145,6 @@ impl LogWriter {
         self.space.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> MutexGuard<'_, Option<PreparedSegment>> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Makes room for `bytes` behind the appender's position.
     pub(super) fn make_room(&self, appender: &mut Appender, bytes: u64) -> Result<()> {
         let Some(needed) = appender.at.checked_add(bytes) else { return Err(Error::OutOfSpace) };
@@ -177,7 +166,7 @@ impl LogWriter {
     ///
     /// Zeros spare a sync the metadata of space that is written for the first time, and a short
     /// write the preparation of its page.
-    fn is_bulk(&self) -> bool {
+    pub(super) fn is_bulk(&self) -> bool {
         let long = self.config.prepare_bytes / LONG_SHARE;
         if self.last_reserved.load(Ordering::Relaxed) < long {
             return false;
@@ -189,7 +178,7 @@ impl LogWriter {
     }
 
     /// Makes the bytes `from..to` behind the end of `file` part of it, as zeros.
-    fn prepare(&self, file: &dyn File, from: u64, to: u64) -> Result<()> {
+    pub(super) fn prepare(&self, file: &dyn File, from: u64, to: u64) -> Result<()> {
         if self.is_bulk() && to > from && file.allocate(from, to)? {
             return Ok(());
         }
@@ -198,7 +187,7 @@ impl LogWriter {
 
     /// Preallocates the active segment up to `needed` or more. When that fails everything is as it
     /// was. The next sync of the file is a full one, since its length has changed.
-    fn extend(&self, space: &mut Space, needed: u64) -> Result<()> {
+    pub(super) fn extend(&self, space: &mut Space, needed: u64) -> Result<()> {
         let active = &mut space.active;
         let full = HEADER_BYTES + active.header.capacity;
         let least = HEADER_BYTES + (needed - active.header.start_lsn.get());
@@ -223,7 +212,7 @@ impl LogWriter {
 
     /// The log's names are ours as long as the active segment has its own: who moves or replaces the files of an
     /// open database puts others there, which may be another process's log. They are left alone.
-    fn check_names(&self) -> Result<()> {
+    pub(super) fn check_names(&self) -> Result<()> {
         let path = self.paths.active();
         let ours = match self.storage.open(&path, OpenMode::Read) {
             Ok(there) => there.identity()? == self.port.current().0.identity()?,
@@ -301,199 +290,6 @@ impl LogWriter {
     /// The same file under its new name, so that messages name it; the old handle if that fails.
     fn reopened(&self, file: Arc<dyn File>) -> Arc<dyn File> {
         self.storage.open(&self.paths.active(), OpenMode::ReadWrite).unwrap_or(file)
-    }
-
-    /// The prepared next segment with room for `bytes`, made now if there is none.
-    fn take_next(
-        &self,
-        next: &mut Option<PreparedSegment>,
-        space: &Space,
-        bytes: u64,
-    ) -> Result<PreparedSegment> {
-        let least = HEADER_BYTES.saturating_add(bytes);
-        let mut next = match next.take() {
-            Some(next) => next,
-            None => {
-                // A record that is larger than a segment leaves some room behind it.
-                let room = bytes.saturating_add(self.config.segment_bytes_min);
-                let capacity = self.next_capacity(space);
-                let capacity = if bytes > capacity { room } else { capacity };
-                let first = capacity.min(self.config.prepare_bytes) + HEADER_BYTES;
-                self.create_next(capacity, first.max(least))?
-            }
-        };
-        if next.file_bytes < least {
-            self.prepare(&*next.file, next.file_bytes, least)?;
-            next.file_bytes = least;
-        }
-        next.capacity = next.capacity.max(bytes).max(next.file_bytes - HEADER_BYTES);
-        Ok(next)
-    }
-
-    /// Four times the active segment, up to the cap: in a load each rotation holds commits up for its
-    /// syncs, and a log that stays small stays in small segments all the same.
-    fn next_capacity(&self, space: &Space) -> u64 {
-        let larger = (space.active.header.capacity + HEADER_BYTES).saturating_mul(4);
-        let least = self.config.segment_bytes_min;
-        let most = self.config.segment_bytes_max.max(least);
-        larger.clamp(least, most).saturating_sub(HEADER_BYTES).max(4096)
-    }
-
-    fn create_next(&self, capacity: u64, file_bytes: u64) -> Result<PreparedSegment> {
-        let path = self.paths.next();
-        if self.storage.exists(&path)? {
-            self.storage.unlink(&path)?;
-        }
-        let file = self.storage.open(&path, OpenMode::CreateNew)?;
-        self.fill_next(file, capacity, file_bytes)
-    }
-
-    /// Makes the empty `.log.next` that long, of zeros, and syncs it; removes it again when that
-    /// fails.
-    fn fill_next(
-        &self,
-        file: Arc<dyn File>,
-        capacity: u64,
-        file_bytes: u64,
-    ) -> Result<PreparedSegment> {
-        let filled = self.prepare(&*file, 0, file_bytes);
-        self.sync_next(file, filled, capacity, file_bytes)
-    }
-
-    fn sync_next(
-        &self,
-        file: Arc<dyn File>,
-        filled: Result<()>,
-        capacity: u64,
-        file_bytes: u64,
-    ) -> Result<PreparedSegment> {
-        let counters = &self.port.counters;
-        match filled.and_then(|()| counters.sync(&*file, SyncKind::Full)) {
-            Ok(()) => Ok(PreparedSegment { file, file_bytes, capacity }),
-            Err(error) => {
-                drop(file);
-                self.storage.unlink(&self.paths.next())?;
-                Err(error)
-            }
-        }
-    }
-
-    /// Prepares space ahead of need, so that `reserve` seldom has to wait for it; whether there was
-    /// something to do. For the background thread.
-    ///
-    /// # Errors
-    /// As [`LogWriter::reserve`].
-    pub fn prepare_ahead(&self) -> Result<bool> {
-        self.check_sound()?;
-        let mut space = self.space();
-        let end = self.end_lsn().get();
-        let full = space.active.end_of_capacity();
-        let prepared = space.prepared_lsn().get();
-        let ahead = self.config.prepare_bytes / 2;
-        if prepared < full & !7 {
-            // Small segments are cheap to extend when it comes to it.
-            let used = prepared - space.active.header.start_lsn.get();
-            if prepared.saturating_sub(end) >= ahead.min(used / 2) {
-                return Ok(false);
-            }
-            self.extend(&mut space, prepared)?;
-            // A rotation that comes before the sync must not have its growth taken for synced.
-            let (file, grown) = (Arc::clone(&space.active.file), self.port.grown());
-            drop(space);
-            self.port.sync_file(&*file, grown).inspect_err(|_| self.poison())?;
-            return Ok(true);
-        }
-        let capacity = space.active.header.capacity;
-        let soon = (capacity / 4).max(ahead).min(capacity / 2);
-        let capacity = self.next_capacity(&space);
-        drop(space);
-        if full.saturating_sub(end) > soon {
-            return Ok(false);
-        }
-        self.make_next(capacity)
-    }
-
-    /// Makes the segment after the active one, unless there is one; whether it did.
-    fn make_next(&self, capacity: u64) -> Result<bool> {
-        let mut next = self.next();
-        if next.is_some() {
-            return Ok(false);
-        }
-        self.check_names()?;
-        let first = capacity.min(self.config.prepare_bytes) + HEADER_BYTES;
-        *next = Some(self.create_next(capacity, first)?);
-        Ok(true)
-    }
-
-    /// Removes or recycles segments that end at or below `keep_from` and that no pin needs; how
-    /// many. The caller keeps rule 12: never above the older valid meta's position.
-    ///
-    /// # Errors
-    /// `Io`; what was not removed is tried again by the next trim.
-    pub fn trim(&self, keep_from: Lsn) -> Result<u64> {
-        self.check_sound()?;
-        let mut space = self.space();
-        self.check_names()?;
-        let keep_from = self.pins.lowest().map_or(keep_from, |pinned| pinned.min(keep_from));
-        let unneeded = |segment: &Segment| segment.end.is_some_and(|end| end <= keep_from);
-        let count = space.older.iter().take_while(|segment| unneeded(segment)).count();
-        // Leftovers lie before the oldest segment: until nothing from there on is asked for, they may be
-        // sound ones behind which a damaged one breaks the chain.
-        let are_old = keep_from >= space.start_lsn();
-        let mut unwanted = if are_old { std::mem::take(&mut space.leftovers) } else { Vec::new() };
-        let removed: Vec<Segment> = space.older.drain(..count).collect();
-        let wanted = HEADER_BYTES + self.next_capacity(&space);
-        drop(space);
-        // Without the lock: zeroing a large segment takes a while, and commits go on meanwhile.
-        let mut next = self.next();
-        let mut outcome = Ok(());
-        for segment in removed {
-            if outcome.is_ok() && next.is_none() && segment.file_bytes >= wanted {
-                match self.recycle(&segment.path) {
-                    Ok(prepared) => *next = Some(prepared),
-                    Err(error) => {
-                        outcome = Err(error);
-                        unwanted.push(segment.path);
-                    }
-                }
-            } else {
-                unwanted.push(segment.path);
-            }
-        }
-        drop(next);
-        while let (true, Some(path)) = (outcome.is_ok(), unwanted.first()) {
-            outcome = self.remove(path);
-            if outcome.is_ok() {
-                unwanted.remove(0);
-            }
-        }
-        self.space().leftovers.extend(unwanted);
-        outcome?;
-        if count > 0 {
-            sync_dir(&self.storage, &self.paths, &self.port.counters)?;
-        }
-        Ok(count as u64)
-    }
-
-    fn remove(&self, path: &Path) -> Result<()> {
-        if self.storage.exists(path)? { self.storage.unlink(path) } else { Ok(()) }
-    }
-
-    /// Makes an old segment the next one: renamed first, so that it is no one's log any more, then
-    /// zeroed or emptied, so that what it held can never be taken for a torn tail.
-    fn recycle(&self, path: &Path) -> Result<PreparedSegment> {
-        let next = self.paths.next();
-        self.storage.rename(path, &next)?;
-        sync_dir(&self.storage, &self.paths, &self.port.counters)?;
-        let file = self.storage.open(&next, OpenMode::ReadWrite)?;
-        let file_bytes = file.len()?;
-        let capacity = file_bytes.saturating_sub(HEADER_BYTES);
-        if self.is_bulk() {
-            file.set_len(0)?;
-            return self.fill_next(file, capacity, file_bytes);
-        }
-        let zeroed = write_zeros(&*file, 0, file_bytes, &self.port.counters);
-        self.sync_next(file, zeroed, capacity, file_bytes)
     }
 
     /// Syncs everything and gives unused preallocated space back. The log is not used afterwards.
