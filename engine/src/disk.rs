@@ -125,6 +125,11 @@ pub trait File: Send + Sync + fmt::Debug {
     fn unlock(&self, range: LockRange) -> Result<()>;
     /// Sequences that other open files hold reader locks on; `None` where the system cannot tell.
     fn foreign_readers(&self) -> Result<Option<Vec<u64>>>;
+    /// Whether another open file holds the writer's lock, asked without taking it; `None` where the system
+    /// cannot tell.
+    fn foreign_writer(&self) -> Result<Option<bool>> {
+        Ok(None)
+    }
     /// A number that two opens of one file share, and two files do not.
     fn identity(&self) -> Result<(u64, u64)>;
     /// Whether the path still names this file.

@@ -56,7 +56,7 @@ const OP_BYTES_MIN: u64 = 8;
 const TRIES_MAX: usize = 32;
 /// How often a read-only opener finds damage without a writer beside it before it believes it.
 const ALONE_TRIES: usize = 3;
-/// A read-only opener looks at the writer's lock by taking it for a moment: try a little longer.
+/// A read-only opener may look at the writer's lock by taking it for a moment: try a little longer.
 const LOCK_TRIES: usize = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
@@ -323,6 +323,10 @@ fn writer_is_absent(file: &dyn File) -> Result<bool> {
         // it back, too.
         return file.try_lock(LockRange::ReaderOf { sequence: 0 }, false);
     }
+    if let Some(is_there) = file.foreign_writer()? {
+        return Ok(!is_there);
+    }
+    // Elsewhere by taking its lock for a moment, which a writer that opens just then is patient with.
     let absent = file.try_lock(LockRange::Writer, false)?;
     if absent {
         file.unlock(LockRange::Writer)?;

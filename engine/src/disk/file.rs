@@ -230,6 +230,10 @@ impl File for RealFile {
         lock::foreign_readers(&self.file).map_err(self.fail("probe locks of"))
     }
 
+    fn foreign_writer(&self) -> Result<Option<bool>> {
+        lock::foreign_writer(&self.file).map_err(self.fail("probe locks of"))
+    }
+
     fn identity(&self) -> Result<(u64, u64)> {
         let metadata = self.file.metadata().map_err(self.fail("identify"))?;
         Ok(identity_of(&self.path, &metadata))

@@ -69,10 +69,8 @@ pub(super) fn unlock(file: &File, range: LockRange) -> io::Result<()> {
 pub(super) fn foreign_readers(file: &File) -> io::Result<Option<Vec<u64>>> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
-        use super::os::{LockType, Ofd, ofd_conflict, ofd_lock};
-        // Unlocking a byte nobody locks tells whether this file has such locks at all.
-        let probe = ofd_lock(file, LockType::Unlock, WRITER_BYTE as i64 - 1, 1)?;
-        if probe == Ofd::Unsupported {
+        use super::os::{LockType, ofd_conflict};
+        if !has_ranges(file)? {
             return Ok(None);
         }
         let mut found = Vec::new();
@@ -82,7 +80,10 @@ pub(super) fn foreign_readers(file: &File) -> io::Result<Option<Vec<u64>>> {
             if start >= end || found.len() >= LISTED_MAX {
                 continue;
             }
-            let Some((at, bytes)) = ofd_conflict(file, start, end - start)? else { continue };
+            let Some((at, bytes)) = ofd_conflict(file, LockType::Exclusive, start, end - start)?
+            else {
+                continue;
+            };
             let at = at.max(start);
             let after = if bytes == 0 { end } else { at.saturating_add(bytes).min(end) };
             let room = LISTED_MAX - found.len();
@@ -99,6 +100,30 @@ pub(super) fn foreign_readers(file: &File) -> io::Result<Option<Vec<u64>>> {
         let _ = file;
         Ok(None)
     }
+}
+
+/// Whether another open file holds the writer's lock; `None` where the system cannot tell.
+pub(super) fn foreign_writer(file: &File) -> io::Result<Option<bool>> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use super::os::{LockType, ofd_conflict};
+        if !has_ranges(file)? {
+            return Ok(None);
+        }
+        Ok(Some(ofd_conflict(file, LockType::Shared, WRITER_BYTE as i64, 1)?.is_some()))
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = file;
+        Ok(None)
+    }
+}
+
+/// Whether this file has locks on ranges at all: unlocking a byte nobody locks tells.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn has_ranges(file: &File) -> io::Result<bool> {
+    use super::os::{LockType, Ofd, ofd_lock};
+    Ok(ofd_lock(file, LockType::Unlock, WRITER_BYTE as i64 - 1, 1)? != Ofd::Unsupported)
 }
 
 /// One lock for the whole file, for systems without byte ranges of open files.
@@ -167,5 +192,20 @@ mod tests {
         drop(two);
         unlock(&one, LockRange::ReaderOf { sequence: 4 }).unwrap();
         assert_eq!(foreign_readers(&writer).unwrap(), Some(vec![3, 9]));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_writer_is_seen_by_others_only_and_looking_takes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        let (writer, reader) = (open(&path), File::open(&path).unwrap());
+        assert!(try_lock(&reader, LockRange::ReaderOf { sequence: 0 }, false).unwrap());
+        assert_eq!(foreign_writer(&reader).unwrap(), Some(false));
+        assert!(try_lock(&writer, LockRange::Writer, true).unwrap(), "a look takes nothing");
+        assert_eq!(foreign_writer(&reader).unwrap(), Some(true));
+        assert_eq!(foreign_writer(&writer).unwrap(), Some(false), "its own does not count");
+        unlock(&writer, LockRange::Writer).unwrap();
+        assert_eq!(foreign_writer(&reader).unwrap(), Some(false));
     }
 }

@@ -256,16 +256,18 @@ mod unix {
         }
     }
 
-    /// The first lock of another open file in `[start, start + bytes)`, as (start, bytes).
+    /// The first lock of another open file in `[start, start + bytes)` that one of `lock_type` would meet, as
+    /// (start, bytes).
     ///
     /// `bytes` 0 means: to the end of the number range, in the argument and in the answer.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(in crate::disk) fn ofd_conflict(
         file: &File,
+        lock_type: LockType,
         start: i64,
         bytes: i64,
     ) -> io::Result<Option<(i64, i64)>> {
-        let mut lock = flock(LockType::Exclusive, start, bytes);
+        let mut lock = flock(lock_type, start, bytes);
         loop {
             // SAFETY: F_OFD_GETLK reads and fills one `flock`, exclusively borrowed for the call.
             let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
