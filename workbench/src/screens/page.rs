@@ -7,6 +7,8 @@ mod bits;
 mod draw;
 mod points;
 mod rows;
+mod selection;
+mod words;
 
 use super::tree::roots;
 use super::{Component, Context, Effect, ScreenId};
@@ -19,8 +21,8 @@ use crate::widgets::list::Cursor;
 use crate::widgets::{Painter, hexgrid, text};
 use northstar_engine::PageId;
 use northstar_engine::format::page::PageType;
-use northstar_engine::inspect::{FieldView, Gap, Link};
-use rows::{Row, Rows};
+use northstar_engine::inspect::Link;
+use rows::Rows;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -83,74 +85,6 @@ impl PageScreen {
         vec![Effect::Run(PAGE, Box::new(LoadPage { id }))]
     }
 
-    fn len(&self) -> usize {
-        self.page.as_ref().map_or(0, |page| page.bytes.len())
-    }
-
-    /// The row under the cursor: a field or a gap.
-    fn selected(&self) -> Option<&Row> {
-        self.rows.visible.get(self.list.at)
-    }
-
-    fn field(&self) -> Option<&FieldView> {
-        let page = self.page.as_ref()?;
-        match self.selected()? {
-            Row::Field { path, .. } => page.view.field(path),
-            Row::Gap { .. } => None,
-        }
-    }
-
-    fn gap(&self) -> Option<&Gap> {
-        match self.selected()? {
-            Row::Gap { index } => self.page.as_ref()?.view.gaps.get(*index),
-            Row::Field { .. } => None,
-        }
-    }
-
-    fn selected_range(&self) -> std::ops::Range<usize> {
-        self.field()
-            .map(|field| field.range.clone())
-            .or_else(|| self.gap().map(|gap| gap.range.clone()))
-            .unwrap_or(self.byte..self.byte)
-    }
-
-    /// Puts the cursor on a byte and the selection on what is there.
-    fn select_byte(&mut self, byte: usize) {
-        self.byte = byte.min(self.len().saturating_sub(1));
-        if let Some(page) = &self.page
-            && let Some(at) = self.rows.row_at(&page.view, self.byte)
-        {
-            self.list.select(at, self.rows.visible.len());
-        }
-    }
-
-    /// The list cursor has moved: the bytes follow.
-    fn select_row(&mut self) {
-        let range = self.selected_range();
-        if !range.contains(&self.byte) {
-            self.byte = range.start;
-        }
-    }
-
-    fn move_hex(&mut self, act: Act) {
-        let seen = self.seen.get();
-        let columns = seen.columns.max(1);
-        let screenful = columns * usize::from(seen.height.max(2) - 1);
-        let last = self.len().saturating_sub(1);
-        let to = match act {
-            Act::Left => self.byte.saturating_sub(1),
-            Act::Right => self.byte + 1,
-            Act::Up if self.byte >= columns => self.byte - columns,
-            Act::Down if self.byte + columns <= last => self.byte + columns,
-            Act::PageUp => self.byte.saturating_sub(screenful),
-            Act::PageDown => self.byte + screenful,
-            Act::Top => 0,
-            Act::End => last,
-            _ => self.byte,
-        };
-        self.select_byte(to);
-    }
-
     fn follow(&mut self) -> Vec<Effect> {
         let Some(link) = self.field().and_then(|field| field.link.clone()) else {
             return self.fold();
@@ -167,17 +101,6 @@ impl PageScreen {
                 None => Vec::new(),
             },
         }
-    }
-
-    fn fold(&mut self) -> Vec<Effect> {
-        let (Some(Row::Field { path, .. }), Some(page)) =
-            (self.rows.visible.get(self.list.at).cloned(), &self.page)
-        else {
-            return Vec::new();
-        };
-        self.rows.toggle(&page.view, &path);
-        self.list.clamp(self.rows.visible.len());
-        Vec::new()
     }
 
     /// Flips a bit of the byte under the cursor in memory, or back, and judges the page anew.
@@ -227,41 +150,6 @@ impl PageScreen {
             }
             None => self.list.clamp(self.rows.visible.len()),
         }
-    }
-
-    /// The state of the page in a line.
-    fn verdict_line(page: &LoadedPage) -> (bool, String) {
-        let view = &page.view;
-        let stored = view.crc_stored.map_or("none".to_owned(), |crc| format!("{crc:08x}"));
-        if view.zero {
-            return (true, "never written: every byte is zero".to_owned());
-        }
-        if view.verified {
-            return (true, format!("✓ checksum {stored}"));
-        }
-        if page.moved {
-            return (false, "moved: a writer changed the page while it was read".to_owned());
-        }
-        if view.crc_stored == Some(view.crc_computed) {
-            return (false, format!("✗ checksum {stored} is right, another rule is broken"));
-        }
-        (false, format!("✗ checksum: stored {stored}, computed {:08x}", view.crc_computed))
-    }
-
-    fn title(page: &LoadedPage) -> String {
-        let view = &page.view;
-        let kind = view.page_type.map_or("unknown kind", |page_type| page_type.name());
-        let kind = if view.zero { "empty" } else { kind };
-        let mut title = format!("p{} {kind}", view.id);
-        let is_node = matches!(view.page_type, Some(PageType::Internal | PageType::Leaf));
-        if let Some(level) = view.level.filter(|_| is_node) {
-            title += &format!(" level {level}");
-        }
-        title += &format!(" @{:#x}", view.offset);
-        if let Some(birth) = view.birth {
-            title += &format!(" txn {birth}");
-        }
-        title
     }
 }
 

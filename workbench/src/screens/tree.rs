@@ -2,7 +2,9 @@
 //!
 //! Nodes and comparisons come from `inspect::tree`, which searches as the engine does.
 
+mod column;
 mod draw;
+mod nodes;
 mod shape;
 mod states;
 mod steps;
@@ -10,15 +12,11 @@ mod steps;
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::job::Data;
-use crate::model::tree::{
-    FindVersions, LoadNode, LoadValue, LoadedNode, LoadedValue, LookUp, Lookup, Node, Versions,
-    Walk,
-};
-use crate::place::{At, Place};
+use crate::model::tree::{FindVersions, LoadedNode, LoadedValue, Lookup, Versions, Walk};
+use crate::place::At;
 use crate::widgets::Painter;
-use crate::widgets::list::Cursor;
-use northstar_engine::Pointer;
-use northstar_engine::inspect::tree::{Entry, NodeView, Outcome, Root};
+use column::Column;
+use northstar_engine::inspect::tree::{NodeView, Outcome, Root};
 use northstar_engine::printable::{Printable, unescape};
 use serde_json::{Value, json};
 use shape::WALK;
@@ -31,40 +29,6 @@ const LOOKUP: &str = "lookup";
 const KEY: &str = "key";
 const VERSIONS: &str = "versions";
 const VALUE: &str = "value";
-/// Problems of a node that its column names.
-const PROBLEMS_MAX: usize = 2;
-
-/// A node in a column.
-#[derive(Debug)]
-struct Column {
-    pointer: Pointer,
-    node: Option<Node>,
-    cursor: Cursor,
-}
-
-impl Column {
-    fn new(pointer: Pointer) -> Self {
-        Self { pointer, node: None, cursor: Cursor::default() }
-    }
-
-    fn view(&self) -> Option<&NodeView> {
-        self.node.as_ref().and_then(|node| node.as_ref().ok())
-    }
-
-    fn len(&self) -> usize {
-        self.view().map_or(0, |node| node.entries.len())
-    }
-
-    fn entry(&self) -> Option<&Entry> {
-        self.view()?.entries.get(self.cursor.at)
-    }
-
-    /// Rows above the entries that say what is wrong with the node.
-    fn problem_rows(&self) -> u16 {
-        let problems = self.view().map_or(0, |node| node.problems.len());
-        u16::try_from(problems.min(PROBLEMS_MAX)).unwrap_or(0)
-    }
-}
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -101,101 +65,6 @@ struct Seen {
     first: usize,
     /// How wide each was.
     width: u16,
-}
-
-impl TreeScreen {
-    fn open_root(&mut self, root: Root) -> Vec<Effect> {
-        let mut out = self.open_nodes(root);
-        out.extend(self.walk_for_shape());
-        out
-    }
-
-    fn open_nodes(&mut self, root: Root) -> Vec<Effect> {
-        self.root = Some(root);
-        self.lookup = None;
-        self.active = 0;
-        self.columns.clear();
-        if root.pointer.is_null() {
-            return Vec::new();
-        }
-        if let Some(key) = self.wanted.take() {
-            return self.look_up(key);
-        }
-        self.columns.push(Column::new(root.pointer));
-        vec![self.load(root.pointer, root.level())]
-    }
-
-    fn load(&self, pointer: Pointer, level: Option<u8>) -> Effect {
-        Effect::Run(NODE, Box::new(LoadNode { pointer, level }))
-    }
-
-    fn look_up(&mut self, key: Vec<u8>) -> Vec<Effect> {
-        match self.root {
-            Some(root) => vec![Effect::Run(LOOKUP, Box::new(LookUp { root, key }))],
-            None => {
-                self.wanted = Some(key);
-                Vec::new()
-            }
-        }
-    }
-
-    /// Levels of the tree, once its root has been read.
-    fn levels(&self) -> Option<u32> {
-        let read = self.columns.first().is_some_and(|column| column.view().is_some());
-        self.root.filter(|_| read).map(|root| root.depth)
-    }
-
-    /// The cursor moved: what lay to the right belongs to another child.
-    fn moved(&mut self) -> Vec<Effect> {
-        self.columns.truncate(self.active + 1);
-        self.lookup = None;
-        self.preview()
-    }
-
-    /// Loads what is under the cursor to the right: a child into its column, a row's value.
-    fn preview(&mut self) -> Vec<Effect> {
-        self.value = None;
-        let Some(column) = self.columns.get(self.active) else { return Vec::new() };
-        let pointer = match (column.entry(), self.root) {
-            (Some(Entry::Child { pointer, .. }), _) => *pointer,
-            (Some(Entry::Row { key, .. }), Some(root)) => {
-                return vec![Effect::Run(VALUE, Box::new(LoadValue { root, key: key.clone() }))];
-            }
-            _ => return Vec::new(),
-        };
-        let level = column.view().and_then(|node| node.level.checked_sub(1));
-        if self.columns.len() == self.active + 1 {
-            self.columns.push(Column::new(pointer));
-        }
-        vec![self.load(pointer, level)]
-    }
-
-    /// Loads the value of the row under the cursor, and no child: a look-up has all of its nodes.
-    fn preview_row(&mut self) -> Vec<Effect> {
-        let entry = self.columns.get(self.active).and_then(Column::entry);
-        match entry {
-            Some(Entry::Row { .. }) => self.preview(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// The value of the selected row, once it is there.
-    fn selected_value(&self) -> Option<&LoadedValue> {
-        let entry = self.columns.get(self.active)?.entry()?;
-        self.value
-            .as_ref()
-            .filter(|value| matches!(entry, Entry::Row { key, .. } if *key == value.key))
-    }
-
-    fn open(&self) -> Vec<Effect> {
-        let Some(column) = self.columns.get(self.active) else { return Vec::new() };
-        let offset = match column.entry() {
-            Some(Entry::Row { value, .. }) => Some(u32::from(value.offset)),
-            _ => None,
-        };
-        let at = At::Page(column.pointer.page, offset);
-        vec![Effect::Go(Place::new(ScreenId::Page, at))]
-    }
 }
 
 impl Component for TreeScreen {
@@ -424,14 +293,5 @@ impl Component for TreeScreen {
             "lookup": lookup,
             "value": value,
         })
-    }
-}
-
-impl TreeScreen {
-    fn selected_key(&self) -> Option<&[u8]> {
-        match self.columns.get(self.active)?.entry()? {
-            Entry::Row { key, .. } => Some(key),
-            Entry::Child { separator, .. } => Some(separator),
-        }
     }
 }

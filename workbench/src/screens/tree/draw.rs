@@ -1,6 +1,7 @@
 //! Drawing of the tree.
 
-use super::{Column, PROBLEMS_MAX, Seen, TreeScreen};
+use super::column::{Column, PROBLEMS_MAX};
+use super::{Seen, TreeScreen};
 use crate::model::told::told;
 use crate::model::tree::LoadedValue;
 use crate::screens::Context;

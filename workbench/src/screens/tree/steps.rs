@@ -1,6 +1,7 @@
 //! A look-up as steps: each comparison of a binary search, then what came of the node.
 
-use super::{Column, Lookup, TreeScreen};
+use super::column::Column;
+use super::{Lookup, TreeScreen};
 use northstar_engine::inspect::tree::Outcome;
 
 /// One comparison, or what came of a node.
