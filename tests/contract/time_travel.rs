@@ -205,3 +205,30 @@ fn the_stream_of_a_backup_starts_behind_it() {
     big(&copy, 3);
     assert_eq!(copy.commits(oldest..).unwrap().count(), 1);
 }
+
+/// What lies before a reader's meta is not held for it: a stream that the writer has overtaken names the first commit
+/// there is, and calls nothing damaged.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stream_that_the_writer_of_another_process_trims_is_not_corrupt() {
+    let place = Place::new();
+    let options = Options::new().background(false).log_retention(LogRetention::Bytes(1 << 20));
+    let db = place.open_with(options);
+    (1..=90).for_each(|n| big(&db, n));
+    db.checkpoint().unwrap();
+    db.checkpoint().unwrap();
+    let beside = Options::new().read_only(true).open(place.path()).unwrap();
+    let mut stream = beside.commits(id(1)..).unwrap();
+    assert_eq!(stream.next().unwrap().unwrap().txn_id, id(1));
+    for n in 91..=540 {
+        big(&db, n);
+        if n % 150 == 0 {
+            db.checkpoint().unwrap();
+        }
+    }
+    let ended = stream.find_map(Result::err);
+    assert!(
+        matches!(ended, Some(Error::SnapshotNotFound { oldest, .. }) if oldest > id(2)),
+        "{ended:?}"
+    );
+}

@@ -151,12 +151,29 @@ impl Stream {
     }
 
     /// The next commit, if it has come yet.
-    fn read(&mut self) -> Result<Option<CommitRecord>> {
+    fn read(&mut self, handle: &Handle) -> Result<Option<CommitRecord>> {
+        self.read_here().map_err(|error| self.if_trimmed(handle).unwrap_or(error))
+    }
+
+    fn read_here(&mut self) -> Result<Option<CommitRecord>> {
         let found = match self.first.take() {
             Some(first) => Some(first),
             None => self.transactions.next()?,
         };
         found.map(|found| CommitRecord::read(&mut self.transactions, found)).transpose()
+    }
+
+    /// Rule 21, for a reader beside the writer of another process, which holds no log before its meta: what
+    /// looks damaged or missing there may be trimmed, and made a new segment.
+    fn if_trimmed(&self, handle: &Handle) -> Option<Error> {
+        let scanner = self.transactions.scanner();
+        let now = if self.pin.is_none() { scanner.chain().again().ok()? } else { return None };
+        if now.start_lsn().is_some_and(|start| start <= scanner.position()) {
+            return None;
+        }
+        let oldest = Transactions::of(now).and_then(|mut all| all.next()).ok()??.txn_id;
+        let requested = self.transactions.last_txn()?.next();
+        Some(Error::SnapshotNotFound { requested, oldest, latest: handle.pipeline().durable() })
     }
 }
 
@@ -188,7 +205,7 @@ impl Iterator for Commits {
     type Item = Result<CommitRecord>;
     fn next(&mut self) -> Option<Self::Item> {
         let mut stream = self.stream.take()?;
-        let found = self.handle.check_open().and_then(|()| stream.read()).transpose();
+        let found = self.handle.check_open().and_then(|()| stream.read(&self.handle)).transpose();
         if let Some(Ok(commit)) = &found
             && self.last.is_none_or(|last| commit.txn_id < last)
         {
@@ -253,11 +270,11 @@ impl Follow {
                 empty.insert(stream)
             }
         };
-        if let Some(commit) = stream.read()? {
+        if let Some(commit) = stream.read(&self.handle)? {
             return Ok(Some(commit));
         }
         stream.resume(&self.shared)?;
-        stream.read()
+        stream.read(&self.handle)
     }
 }
 

@@ -129,6 +129,14 @@ impl Chain {
         Self { storage, paths, segments, broken: None, leftovers, second_name: None }
     }
 
+    /// The same log as it is now: a writer of another process may have gone on, and trimmed it.
+    ///
+    /// # Errors
+    /// As [`Chain::discover`].
+    pub(crate) fn again(&self) -> Result<Self> {
+        Self::discover(&self.storage, &self.paths)
+    }
+
     /// The segments, oldest first.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
