@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 pub struct Examination {
     /// Everything about the database. Its report has the cartridges' problems too.
     pub survey: Survey,
+    /// The newest state of the database, by which cartridges are judged; none when none can be told.
+    pub newest: Option<TxnId>,
     /// Cartridges looked at.
     pub cartridges: u64,
     /// What breaks no rule and is worth knowing.
@@ -45,7 +47,7 @@ pub fn examine(source: &Source, progress: Progress<'_>) -> Examination {
         return found;
     }
     found.lints = lint::low_fill(source.path(), &found.survey.levels);
-    let newest = newest(source);
+    found.newest = newest(source);
     let pages = found.survey.report.pages;
     for path in shelf::named_for(source.path()) {
         if !progress(pages, pages) {
@@ -55,9 +57,9 @@ pub fn examine(source: &Source, progress: Progress<'_>) -> Examination {
         found.cartridges = found.cartridges.saturating_add(1);
         match check_cartridge(&path, &mut found.survey.report) {
             Ok(Some(cartridge)) => {
-                found
-                    .lints
-                    .extend(newest.and_then(|newest| lint::stale(source, newest, &cartridge)));
+                found.lints.extend(
+                    found.newest.and_then(|newest| lint::stale(source, newest, &cartridge)),
+                );
             }
             Ok(None) => {}
             Err(error) => {

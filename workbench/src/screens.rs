@@ -31,9 +31,9 @@ use crate::model::summary::Summary;
 use crate::place::{At, Place};
 pub use crate::screen_id::ScreenId;
 use crate::widgets::Painter;
-use northstar_engine::PageId;
 use northstar_engine::examine::Lint;
 use northstar_engine::inspect::find::Survey;
+use northstar_engine::{PageId, TxnId};
 use serde_json::Value;
 use sheet::SheetScreen;
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub struct Context {
     pub lints: Vec<Lint>,
     /// The cartridges it looked at.
     pub cartridges_checked: u64,
+    /// The newest state there was then.
+    pub checked_txn: Option<TxnId>,
     /// How often a reload was asked for: then even what looks unchanged is read again.
     pub reloads: u64,
     /// How far somebody is in the lessons.

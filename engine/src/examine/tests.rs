@@ -96,6 +96,7 @@ fn a_cartridge_that_is_behind_is_told_until_it_is_built_again() {
     put(&db, 10..11);
     let found = examined(&path);
     assert_eq!((found.cartridges, lints(&path)), (1, vec!["LINT-2"]));
+    assert_eq!(found.newest, Some(TxnId::new(2)), "that of the log: the pages are behind");
     let lint = &found.lints[0];
     assert!(lint.file.ends_with("app.ns.counts"), "{lint:?}");
     let told = lint.to_string();

@@ -140,13 +140,14 @@ impl App {
 
     pub(super) fn take_check(&mut self, found: Examination, out: &mut Vec<Cmd>) {
         self.context.version += 1;
-        let Examination { survey, lints, cartridges, .. } = found;
+        let Examination { survey, newest, lints, cartridges, .. } = found;
         let summary = &mut self.context.summary;
         summary.checked = true;
         summary.errors = survey::count(&survey, Severity::Error) + survey.report.problems_unlisted;
         summary.warnings = survey::count(&survey, Severity::Warning);
         self.context.survey = Some(Arc::new(survey));
         (self.context.lints, self.context.cartridges_checked) = (lints, cartridges);
+        self.context.checked_txn = newest;
         for id in self.opened.clone() {
             let (screen, context) = self.screen_mut(id);
             let effects = screen.surveyed(context);

@@ -367,6 +367,36 @@ fn a_tree_that_is_mostly_empty_is_told_where_one_looks_for_space() {
     assert_eq!(app.current, ScreenId::Tree);
 }
 
+/// A check is made at checkpoints and when it is asked for; what came since is not in its list, and that is said.
+#[test]
+fn commits_after_a_check_are_counted_beside_it() {
+    use crate::model::deed::{Deed, Hand};
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("live.ns");
+    let options = northstar_engine::Options::new().background(false);
+    let mut hand = Hand::new(options.open(&path).expect("a database"));
+    let mut commit = |key: &str| {
+        let put = Deed::Put { key: key.to_owned(), later: false };
+        hand.perform(&put).expect("the engine commits");
+    };
+    commit("apple");
+    let place = Some(Place::new(ScreenId::Problems, At::Here));
+    let mut app = App::new(Look::default(), Keymap::default(), Summary::unread(&path), place);
+    print::start(&mut app, SIZE);
+    let shown = |app: &App| print::characters(&print::frame(app, SIZE)).join("\n");
+    assert!(!shown(&app).contains("since this check"), "{}", shown(&app));
+    commit("banana");
+    commit("cherry");
+    let mut out = Vec::new();
+    app.reload(&mut out);
+    print::settle(&mut app, out);
+    assert!(shown(&app).contains("2 commits since this check"), "{}", shown(&app));
+    assert_eq!(app.json()["commits_since_check"], 2);
+    print::press(&mut app, "ctrl-k", SIZE).expect("a key");
+    assert_eq!(app.json()["commits_since_check"], 0);
+    assert!(!app.text().join("\n").contains("since this check"), "{:?}", app.text());
+}
+
 /// FROZEN is a promise that nothing changes here: made on the system's word, and taken back when the file does.
 #[test]
 fn a_file_on_a_read_only_mount_is_frozen_until_it_is_seen_to_change() {

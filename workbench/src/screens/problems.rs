@@ -54,6 +54,18 @@ fn counted(report: &Report, cartridges: u64) -> String {
     )
 }
 
+/// Commits that came after the check: of their records and of what they made stale it says nothing.
+fn commits_since(context: &Context) -> u64 {
+    let moved = context.checked_txn.zip(context.summary.newest_txn());
+    moved.map_or(0, |(checked, newest)| newest.get().saturating_sub(checked.get()))
+}
+
+fn since_line(context: &Context) -> Option<String> {
+    let since = commits_since(context);
+    let commits = text::plural(since, "commit");
+    (since > 0).then(|| format!("{commits} since this check; ctrl-k checks again"))
+}
+
 impl Component for ProblemsScreen {
     fn id(&self) -> ScreenId {
         ScreenId::Problems
@@ -124,6 +136,7 @@ impl Component for ProblemsScreen {
         let (role, head) = verdict(report, context.lints.len());
         let x = painter.put(1, 0, &head, role);
         painter.put(x + 2, 0, &counted(report, context.cartridges_checked), Role::Dim);
+        painter.put(1, 1, &since_line(context).unwrap_or_default(), Role::Warn);
         let entries = Entries::of(context);
         if entries.is_empty() {
             return;
@@ -165,6 +178,7 @@ impl Component for ProblemsScreen {
             lines.push("nothing is wrong".to_owned());
         }
         lines.push(counted(&survey.report, context.cartridges_checked));
+        lines.extend(since_line(context));
         lines
     }
 
@@ -185,7 +199,13 @@ impl Component for ProblemsScreen {
             })
         });
         let lints: Vec<Value> = entries.lints().map(Entry::json).collect();
-        json!({ "screen": "problems", "report": report, "lints": lints, "rules": rules })
+        json!({
+            "screen": "problems",
+            "report": report,
+            "lints": lints,
+            "rules": rules,
+            "commits_since_check": commits_since(context),
+        })
     }
 }
 
