@@ -19,12 +19,13 @@ use crate::inspect::find::Survey;
 use crate::inspect::log::newest_commit;
 use crate::inspect::{Problem, Progress, Report, Severity, Source, check_with_survey, metas};
 use crate::shelf;
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Examination {
-    /// Everything about the database. Its report has the cartridges' problems too.
+    /// Everything about the database. Its report has the cartridges' problems too, the gravest first.
     pub survey: Survey,
     /// The newest state of the database, by which cartridges are judged; none when none can be told.
     pub newest: Option<TxnId>,
@@ -68,6 +69,8 @@ pub fn examine(source: &Source, progress: Progress<'_>) -> Examination {
             }
         }
     }
+    // The gravest first, each in the order it was found: a long list is read from its top.
+    found.survey.report.problems.sort_by_key(|problem| Reverse(problem.severity));
     found
 }
 

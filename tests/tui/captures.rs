@@ -199,12 +199,25 @@ fn every_screen(name: &str, (path, page): (&Path, u64), look: &mut dyn FnMut(&Dr
     }
 }
 
+/// Screens whose first line is a head, in other words nowhere.
+const HEADED: [Id; 6] = [Id::Log, Id::Time, Id::Page, Id::Rows, Id::Problems, Id::Lab];
+
 /// Words that are in no line of the same screen with room for everything, so they were cut.
-fn cut_words(app: &App, lines: &[String]) -> Vec<String> {
+fn cut_words(Drawn { app, screen, lines, .. }: &Drawn<'_>) -> Vec<String> {
     let vast = print::characters(&print::frame(app, VAST)).join("\n");
     let whole: BTreeSet<&str> = vast.split_whitespace().collect();
-    let words = lines.iter().flat_map(|line| line.split_whitespace());
-    words.filter(|word| !whole.contains(word) && !word.ends_with('…')).map(str::to_owned).collect()
+    // The file, the trail, then what is the screen's.
+    let head = lines.get(2).filter(|_| HEADED.contains(screen));
+    let words = lines.iter().take(1).chain(head).flat_map(|line| line.split_whitespace());
+    let words = words.map(|word| word.trim_end_matches('…')).filter(|word| !word.is_empty());
+    words.filter(|word| !whole.contains(word)).map(str::to_owned).collect()
+}
+
+/// Whether findings are listed with the gravest first, as far as they are seen.
+fn gravest_first(lines: &[String]) -> bool {
+    let marks = lines.iter().skip(4).map(|line| line.trim_start_matches(['▌', ' ']).chars().next());
+    let grave = marks.map_while(|mark| "·!✗".chars().position(|c| Some(c) == mark));
+    grave.collect::<Vec<_>>().is_sorted_by(|above, below| above >= below)
 }
 
 /// The words, however they are spaced and wherever a line was broken.
@@ -215,15 +228,12 @@ fn in_a_line(text: &str) -> String {
 #[test]
 fn captures_of_the_demo_have_no_word_cut_in_the_header() {
     let demo = demo();
-    every_screen("demo", (&demo.path(), 0), &mut |Drawn { app, screen, size, lines }| {
-        let cut = cut_words(app, &lines[..1]);
-        assert!(cut.is_empty(), "{} at {size:?}: {cut:?} in\n{}", screen.name(), lines[0]);
-        assert!(
-            lines[1].contains(&app.place_text()),
-            "{} at {size:?}: {}",
-            screen.name(),
-            lines[1]
-        );
+    every_screen("demo", (&demo.path(), 0), &mut |drawn| {
+        let what = format!("{} at {:?}", drawn.screen.name(), drawn.size);
+        let cut = cut_words(drawn);
+        assert!(cut.is_empty(), "{what}: {cut:?} in\n{}", drawn.lines[..3].join("\n"));
+        let trail = &drawn.lines[1];
+        assert!(trail.contains(&drawn.app.place_text()), "{what}: {trail}");
     });
 }
 
@@ -233,11 +243,13 @@ fn captures_of_damaged_copies_name_the_damage() {
     for case in CASES {
         let copy = (case.damage)(&demo.path());
         let place = (copy.path.as_path(), copy.page);
-        every_screen(case.name, place, &mut |Drawn { app, screen, size, lines }| {
+        every_screen(case.name, place, &mut |drawn| {
+            let Drawn { screen, size, lines, .. } = drawn;
             let what = format!("{} on {} at {size:?}", screen.name(), case.name);
-            let cut = cut_words(app, &lines[..1]);
-            assert!(cut.is_empty(), "{what}: {cut:?} in\n{}", lines[0]);
+            let cut = cut_words(drawn);
+            assert!(cut.is_empty(), "{what}: {cut:?} in\n{}", lines[..3].join("\n"));
             assert!(lines[0].contains(case.header), "{what}: {}", lines[0]);
+            assert!(*screen != Id::Problems || gravest_first(lines), "{what}: {lines:#?}");
             let shown = lines.join("\n");
             let words = in_a_line(&shown);
             for (_, told) in case.told.iter().filter(|(id, _)| id == screen) {

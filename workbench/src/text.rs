@@ -28,6 +28,22 @@ pub fn cut(text: &str, columns: usize) -> String {
     out
 }
 
+/// `text` in at most `columns`: words that do not fit whole are left out, and … tells of them.
+pub fn cut_at_words(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    for word in text.split_inclusive(' ') {
+        if width(&out) + width(word.trim_end()) + 1 > columns {
+            break;
+        }
+        out.push_str(word);
+    }
+    // Not even one word: what there is room for of it.
+    if out.is_empty() { cut(text, columns) } else { out.trim_end().to_owned() + "…" }
+}
+
 /// `text` cut or padded to exactly `columns`.
 pub fn fit(text: &str, columns: usize) -> String {
     let mut out = cut(text, columns);
@@ -161,6 +177,23 @@ mod tests {
         {
             assert_eq!(cut(text, columns), want, "{text} in {columns}");
             assert_eq!(width(&fit(text, columns)), columns, "{text} in {columns}");
+        }
+    }
+
+    #[test]
+    fn words_are_left_out_whole() {
+        let text = "12 pages, 3 rows";
+        for (columns, want) in [
+            (16, "12 pages, 3 rows"),
+            (15, "12 pages, 3…"),
+            (12, "12 pages, 3…"),
+            (11, "12 pages,…"),
+            (3, "12…"),
+            (2, "1…"),
+            (0, ""),
+        ] {
+            assert_eq!(cut_at_words(text, columns), want, "{columns}");
+            assert!(width(want) <= columns, "{columns}");
         }
     }
 

@@ -210,7 +210,7 @@ impl Component for LogScreen {
 
     fn works(&self, _: &Context) -> Vec<Act> {
         let mut works = Vec::new();
-        if self.records.is_empty() && self.tail.is_none() {
+        if self.records.is_empty() && self.len() == 0 {
             return works;
         }
         works.push(Act::Open);

@@ -135,8 +135,12 @@ impl Component for ProblemsScreen {
         let report = &survey.report;
         let (role, head) = verdict(report, context.lints.len());
         let x = painter.put(1, 0, &head, role);
-        painter.put(x + 2, 0, &counted(report, context.cartridges_checked), Role::Dim);
-        painter.put(1, 1, &since_line(context).unwrap_or_default(), Role::Warn);
+        let room = usize::from(painter.width().saturating_sub(x + 3));
+        let counted = counted(report, context.cartridges_checked);
+        painter.put(x + 2, 0, &text::cut_at_words(&counted, room), Role::Dim);
+        let since = since_line(context).unwrap_or_default();
+        let wide = usize::from(painter.width().saturating_sub(2));
+        painter.put(1, 1, &text::cut_at_words(&since, wide), Role::Warn);
         let entries = Entries::of(context);
         if entries.is_empty() {
             return;

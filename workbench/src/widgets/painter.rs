@@ -151,7 +151,8 @@ impl<'a> Painter<'a> {
             self.put(x, y, corner, role);
         }
         let title_role = if focused { Role::Accent } else { Role::Title };
-        self.part(2, 0, w.saturating_sub(4), 1).put(0, 0, title, title_role);
+        let title = crate::text::cut(title, usize::from(w.saturating_sub(4)));
+        self.part(2, 0, w.saturating_sub(4), 1).put(0, 0, &title, title_role);
         self.part(1, 1, w - 2, h - 2)
     }
 

@@ -32,7 +32,7 @@ pub(super) fn draw(screen: &LabScreen, painter: &mut Painter<'_>) {
     // A low terminal keeps its rows for the timeline and for what happened.
     let heads = usize::from(height / 6).max(1);
     for (role, line) in head(screen).into_iter().take(heads) {
-        painter.put(1, y, &text::cut(&line, usize::from(width.saturating_sub(2))), role);
+        painter.put(1, y, &text::cut_at_words(&line, usize::from(width.saturating_sub(2))), role);
         y += 1;
     }
     let rest = height.saturating_sub(y);

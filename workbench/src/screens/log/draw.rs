@@ -29,7 +29,7 @@ pub(super) fn draw(screen: &LogScreen, painter: &mut Painter<'_>, context: &Cont
     let (width, height) = (painter.width(), painter.height());
     let room = usize::from(width.saturating_sub(2));
     let (role, line) = head(screen, room);
-    painter.put(1, 0, &text::cut(&line, room), role);
+    painter.put(1, 0, &text::cut_at_words(&line, room), role);
     if screen.len() == 0 {
         let (role, why) = nothing(screen, context);
         for (y, line) in (1..).zip(text::wrap(&why, room)) {

@@ -87,7 +87,7 @@ impl LogScreen {
     pub(super) fn panel_rows(&self, height: u16) -> u16 {
         match self.panel {
             Panel::Hidden => 0,
-            _ if height < HIGH => ROWS_LOW.min(height / 3),
+            _ if height < HIGH => ROWS_LOW.min(height / 6).max(1),
             _ => ROWS,
         }
     }

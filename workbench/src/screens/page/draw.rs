@@ -113,7 +113,7 @@ fn draw_head(screen: &PageScreen, page: &LoadedPage, painter: &mut Painter<'_>, 
         if at > 0 && text::width(piece) > room {
             break;
         }
-        x = painter.put(x + 2, 0, &text::cut(piece, room), *role);
+        x = painter.put(x + 2, 0, &text::cut_at_words(piece, room), *role);
     }
 }
 

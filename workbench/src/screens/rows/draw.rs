@@ -35,7 +35,7 @@ impl RowsScreen {
         }
         let (width, height) = (painter.width(), painter.height());
         let wide = usize::from(width.saturating_sub(2));
-        painter.put(1, 0, &text::cut(&self.head(), wide), Role::Title);
+        painter.put(1, 0, &text::cut_at_words(&self.head(), wide), Role::Title);
         let sources = self.sources();
         let top = self.top();
         if let Some(line) = sources.first() {

@@ -48,7 +48,12 @@ pub(super) fn draw(screen: &TimeScreen, painter: &mut Painter<'_>) {
         text::plural(states.len() as u64, "state"),
         base_text(screen)
     );
-    painter.put(1, 0, &text::cut(&head, usize::from(width.saturating_sub(2))), Role::Title);
+    painter.put(
+        1,
+        0,
+        &text::cut_at_words(&head, usize::from(width.saturating_sub(2))),
+        Role::Title,
+    );
     draw_scale(screen, states, &mut painter.part(1, 1, width.saturating_sub(2), 1));
     let list = LIST_WIDTH.min(width / 2);
     let rest = height.saturating_sub(LIST_TOP);
@@ -152,12 +157,15 @@ fn draw_changes(screen: &TimeScreen, side: Side, painter: &mut Painter<'_>) {
         painter.put(1, 0, why, Role::Dim);
         return;
     };
+    // A low terminal keeps its rows for what changed.
+    let most = usize::from(painter.height() / 2).max(1);
+    let wrapped = story(found)
+        .into_iter()
+        .flat_map(|(role, line)| text::wrap(&line, wide).into_iter().map(move |line| (role, line)));
     let mut y = 0;
-    for (role, line) in story(found) {
-        for line in text::wrap(&line, wide) {
-            painter.put(1, y, &line, role);
-            y += 1;
-        }
+    for (role, line) in wrapped.take(most) {
+        painter.put(1, y, &line, role);
+        y += 1;
     }
     draw_side(screen, side, painter, y + 1);
 }

@@ -134,7 +134,7 @@ impl TimeScreen {
     pub(super) fn ask_film() -> Effect {
         Effect::Ask {
             question: FILM,
-            title: "write a film to (.cast plays in a terminal, .svg in a browser)".to_owned(),
+            title: "film to FILE.cast, for terminals, or FILE.svg, for browsers".to_owned(),
             text: FILE.to_owned(),
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn draw(screen: &TreeScreen, painter: &mut Painter<'_>, context: &Con
     };
     let room = usize::from(painter.width()).saturating_sub(2);
     for (y, (role, line)) in (0_u16..).zip(head(screen, context, room)) {
-        painter.put(1, y, &line, role);
+        painter.put(1, y, &text::cut_at_words(&line, room), role);
     }
     if root.pointer.is_null() {
         painter.put(1, 2, "the tree is empty", Role::Dim);

@@ -57,9 +57,9 @@ impl TreeScreen {
     }
 
     pub(super) fn draw_shape(&self, painter: &mut Painter<'_>) {
-        let lines = self.shape_lines(usize::from(painter.width()));
-        for (y, (role, line)) in (0_u16..).zip(&lines) {
-            painter.put(0, y, line, *role);
+        let width = usize::from(painter.width());
+        for (y, (role, line)) in (0_u16..).zip(self.shape_lines(width)) {
+            painter.put(0, y, &text::cut_at_words(&line, width), role);
         }
     }
 
