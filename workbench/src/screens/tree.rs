@@ -281,7 +281,7 @@ impl Component for TreeScreen {
             |lookup| json!({ "key": Printable::new(&lookup.key).as_str(), "steps": lookup.steps }),
         );
         let levels = context.survey.as_ref().map(|survey| &survey.levels);
-        let shape = self.shown_walk().map(Walk::levels);
+        let shape = self.shown_walk().map(|walk| &walk.levels);
         let value = self.selected_value().and_then(|value| value.value.as_ref().ok());
         let value = value.map(|value| Printable::new(value).into_string());
         json!({

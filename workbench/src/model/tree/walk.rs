@@ -47,6 +47,8 @@ pub struct Walk {
     pub nodes: Vec<NodeBrief>,
     /// There are more.
     pub cut: bool,
+    /// The levels, the root's first.
+    pub levels: Vec<LevelShape>,
 }
 
 /// The nodes of a level together.
@@ -67,37 +69,9 @@ pub struct LevelShape {
 }
 
 impl Walk {
-    /// The levels, the root's first.
-    pub fn levels(&self) -> Vec<LevelShape> {
-        let mut out: Vec<LevelShape> = Vec::new();
-        for node in &self.nodes {
-            if out.last().is_none_or(|last| last.level != node.level) {
-                out.push(LevelShape {
-                    level: node.level,
-                    nodes: 0,
-                    entries: 0,
-                    fill_permille: 0,
-                    fill: [0; PARTS],
-                    broken: 0,
-                });
-            }
-            let Some(shape) = out.last_mut() else { continue };
-            shape.nodes += 1;
-            shape.entries += node.entries;
-            shape.fill_permille += u64::from(node.fill_permille);
-            shape.broken += u64::from(node.problem.is_some());
-            let part = usize::from(node.fill_permille) * PARTS / 1000;
-            shape.fill[part.min(PARTS - 1)] += 1;
-        }
-        for shape in &mut out {
-            shape.fill_permille /= shape.nodes.max(1);
-        }
-        out
-    }
-
     /// The tree as a graph in the language of Graphviz: `dot -Tsvg northstar-tree.dot`.
     ///
-    /// Leaves of a tree with many nodes become one box for each parent.
+    /// Sound leaves of a tree with many nodes become one box for each parent.
     pub fn dot(&self) -> String {
         let fold = self.nodes.len() > GRAPH_NODES_MAX;
         let mut out = String::from(
@@ -108,7 +82,9 @@ impl Walk {
         // Leaves come last: what they add up to stands where their parents are.
         let mut sums: Vec<(usize, u64, u64, u64)> = Vec::new();
         for (at, node) in self.nodes.iter().enumerate() {
-            match node.parent.filter(|_| fold && node.level == 0) {
+            // A broken one is what somebody looks for: it stands by itself.
+            let folded = fold && node.level == 0 && node.problem.is_none();
+            match node.parent.filter(|_| folded) {
                 Some(parent) => fold_leaf(&mut sums, parent, node),
                 None => out += &graph_node(at, node),
             }
@@ -125,6 +101,34 @@ impl Walk {
         }
         out + "}\n"
     }
+}
+
+/// The levels of `nodes`, the root's first.
+fn levels_of(nodes: &[NodeBrief]) -> Vec<LevelShape> {
+    let mut out: Vec<LevelShape> = Vec::new();
+    for node in nodes {
+        if out.last().is_none_or(|last| last.level != node.level) {
+            out.push(LevelShape {
+                level: node.level,
+                nodes: 0,
+                entries: 0,
+                fill_permille: 0,
+                fill: [0; PARTS],
+                broken: 0,
+            });
+        }
+        let Some(shape) = out.last_mut() else { continue };
+        shape.nodes += 1;
+        shape.entries += node.entries;
+        shape.fill_permille += u64::from(node.fill_permille);
+        shape.broken += u64::from(node.problem.is_some());
+        let part = usize::from(node.fill_permille) * PARTS / 1000;
+        shape.fill[part.min(PARTS - 1)] += 1;
+    }
+    for shape in &mut out {
+        shape.fill_permille /= shape.nodes.max(1);
+    }
+    out
 }
 
 /// Adds a leaf to what its parent's leaves add up to.
@@ -184,7 +188,7 @@ impl Job for WalkTree {
 
     fn run(self: Box<Self>, desk: &mut Desk<'_>) -> Result<Data, String> {
         let source = desk.source()?;
-        let mut walk = Walk { root: self.root, nodes: Vec::new(), cut: false };
+        let mut walk = Walk { root: self.root, nodes: Vec::new(), cut: false, levels: Vec::new() };
         let mut open = VecDeque::from([(self.root.pointer, self.root.level(), None, Vec::new())]);
         let mut seen = HashSet::new();
         while let Some((pointer, level, parent, separator)) = open.pop_front() {
@@ -226,6 +230,7 @@ impl Job for WalkTree {
             }
             walk.nodes.push(brief);
         }
+        walk.levels = levels_of(&walk.nodes);
         Ok(Box::new(walk))
     }
 }

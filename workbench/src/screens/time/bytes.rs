@@ -13,8 +13,9 @@ const STRIP_MAX: usize = 64;
 /// Holes that are named.
 const HOLES_MAX: usize = 3;
 
-/// The lines, for a pane of `width` columns; a strip is as long as there is room.
-pub(super) fn lines(screen: &TimeScreen, width: usize) -> Vec<(Role, String)> {
+/// The lines, for a pane of `width` columns; a strip is as long as there is room. Pages behind the first `rows`
+/// lines are not looked at.
+pub(super) fn lines(screen: &TimeScreen, width: usize, rows: usize) -> Vec<(Role, String)> {
     let dim = |line: &str| vec![(Role::Dim, line.to_owned())];
     let Some(found) = screen.shown() else { return Vec::new() };
     if found.pages.is_none() {
@@ -29,6 +30,9 @@ pub(super) fn lines(screen: &TimeScreen, width: usize) -> Vec<(Role, String)> {
         lines.push((Role::Warn, told(hole, 200)));
     }
     for page in &bytes.pages {
+        if lines.len() >= rows {
+            return lines;
+        }
         page_lines(page, width, &mut lines);
     }
     if bytes.pages.is_empty() && bytes.holes.is_empty() {

@@ -196,7 +196,8 @@ fn draw_side(screen: &TimeScreen, side: Side, painter: &mut Painter<'_>, top: u1
             }
         }
         Side::Bytes => {
-            for (y, (role, line)) in (top..).zip(bytes::lines(screen, wide).iter().take(room)) {
+            for (y, (role, line)) in (top..).zip(bytes::lines(screen, wide, room).iter().take(room))
+            {
                 painter.put(1, y, &text::cut(line, wide), *role);
             }
         }
@@ -253,6 +254,6 @@ pub(super) fn text(screen: &TimeScreen) -> Vec<String> {
         lines.push(format!("{} {}", change.mark(), Printable::capped(key, 200).as_str()));
     }
     lines.extend(found.nodes.iter().map(|node| node_line(node).1));
-    lines.extend(bytes::lines(screen, 72).into_iter().map(|(_, line)| line));
+    lines.extend(bytes::lines(screen, 72, usize::MAX).into_iter().map(|(_, line)| line));
     lines
 }

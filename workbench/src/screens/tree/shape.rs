@@ -68,10 +68,10 @@ impl TreeScreen {
         let Some(walk) = self.shown_walk() else {
             return vec![(Role::Dim, "walking the whole tree…".to_owned())];
         };
-        let levels = walk.levels();
+        let levels = &walk.levels;
         let widest = levels.iter().map(|level| level.nodes).max().unwrap_or(0).max(1);
         let mut lines = Vec::new();
-        for level in &levels {
+        for level in levels {
             lines.push((Role::Internal, to_scale(level, widest, width)));
             for line in figures(level, width) {
                 lines.push((Role::Text, line));

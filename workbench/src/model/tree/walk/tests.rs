@@ -31,7 +31,7 @@ fn levels_are_those_that_a_check_counts() {
         let survey = check_with_survey(&source, &mut no_progress());
         let newest = past.roots.iter().max_by_key(|root| root.txn_id).copied().expect("a root");
         let walk: Walk = run(&past.path, WalkTree { root: newest }).expect("walked");
-        let mut levels = walk.levels();
+        let mut levels = walk.levels.clone();
         levels.reverse();
         let counted: Vec<(u64, u64)> =
             survey.levels.iter().map(|level| (level.nodes, level.entries)).collect();
@@ -58,6 +58,10 @@ fn leaves_of_a_large_tree_are_drawn_a_box_for_each_parent() {
     let dot = walk.dot();
     assert_graph(&dot, "folded");
     assert_eq!(dot.matches("[label=").count(), 2, "the root and its leaves: {dot}");
+    walk.nodes.last_mut().expect("a leaf").problem = Some("broken".to_owned());
+    let dot = walk.dot();
+    assert_graph(&dot, "folded, one broken");
+    assert_eq!(dot.matches("color=red").count(), 1, "the broken one stands by itself: {dot}");
 }
 
 #[test]
