@@ -59,7 +59,8 @@ pub fn run(mut app: App, mut pool: Pool, mouse: bool, crash: Option<Crash>) -> i
                 Cmd::Write { path, text } => {
                     // The user's own file in the current directory, never a database.
                     let result = std::fs::write(&path, text).map_err(|error| error.to_string());
-                    commands.extend(app.update(Msg::Written(path, result)));
+                    let whole = std::path::absolute(&path).unwrap_or(path);
+                    commands.extend(app.update(Msg::Written(whole, result)));
                 }
                 Cmd::KeepProgress(text) => progress::keep(&text),
                 Cmd::Redraw => terminal.redraw(),

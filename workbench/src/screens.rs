@@ -57,6 +57,8 @@ pub struct Context {
     pub progress: Progress,
     /// The lesson to go on with after one is done.
     pub next_lesson: Option<usize>,
+    /// The lesson under way, and what its step wants pressed.
+    pub under_way: Option<(usize, String)>,
     /// What the engine of the lesson did last.
     pub exercised: Option<Exercised>,
     /// The pool of the engine that has the file open, as of its last work: only for an engine of this program.

@@ -34,7 +34,7 @@ pub(super) fn op(op: &SimOp) -> String {
         Action::Write { offset, bytes, .. } => {
             let range = format!("{offset}..{}", offset + bytes.len() as u64);
             match content(bytes) {
-                Some(meaning) => format!("write {path} {range}: {meaning}"),
+                Some(meaning) => format!("write {meaning} ({path} {range})"),
                 None => format!("write {path} {range}"),
             }
         }
@@ -92,13 +92,13 @@ fn page(bytes: &[u8]) -> Option<String> {
     {
         let slot = if header.page_id.get() & 1 == 0 { 'A' } else { 'B' };
         return Some(format!(
-            "meta slot {slot}, sequence {}, transaction {}, log from LSN {}",
-            meta.sequence, meta.txn_id, meta.log_lsn
+            "meta {slot}: txn {}, log from {}, sequence {}",
+            meta.txn_id, meta.log_lsn, meta.sequence
         ));
     }
     let kind = PageType::from_u8(header.page_type).map_or("unknown", PageType::name);
     let mut line = format!(
-        "page {} {kind}, level {}, born in transaction {}",
+        "page {} {kind}, level {}, born in txn {}",
         header.page_id, header.level, header.birth
     );
     let pages = bytes.len() / PAGE_BYTES;

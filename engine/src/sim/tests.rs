@@ -344,7 +344,7 @@ fn the_same_calls_give_the_same_journal() {
     };
     let lines = run();
     assert_eq!(lines, run());
-    assert_eq!(lines[1], "write /f 0..700: zeros");
+    assert_eq!(lines[1], "write zeros (/f 0..700)");
     assert_eq!(lines[2], "-- step 0");
     assert_eq!(lines.last().unwrap(), "rename /f to /g");
 }

@@ -9,7 +9,8 @@ use crate::model::lessons::{Course, Goal, LESSONS, Press, Stage};
 use crate::model::progress::Reached;
 use crate::model::scratch::{Exercised, Made, MakeScratch, Perform, Scratch};
 use crate::place::{At, Place};
-use crate::screens::{self, ScreenId};
+use crate::screens::ScreenId;
+use crate::screens::lab::LabScreen;
 use ratatui::crossterm::event::KeyCode;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,7 +52,8 @@ impl App {
     pub(super) fn start_lesson(&mut self, lesson: usize, out: &mut Vec<Cmd>) {
         let Some(stage) = LESSONS.get(lesson).map(|lesson| lesson.stage) else { return };
         self.end_lesson(out);
-        if stage == Stage::Lab {
+        if let Stage::Lab(workload) = stage {
+            self.screens[ScreenId::Lab as usize] = Box::new(LabScreen::with_workload(workload));
             self.begin(lesson, None, out);
         } else {
             self.say("making a scratch database…");
@@ -74,18 +76,23 @@ impl App {
             self.look_at(scratch.path().to_owned(), out);
             (scratch, home)
         });
-        if scratch.is_none() {
-            self.screens[ScreenId::Lab as usize] = screens::make(ScreenId::Lab);
-        }
         self.context.exercised = None;
         self.class = Some(Class { course: Course { lesson, step: 0 }, scratch });
         self.note_progress(lesson, Reached::Step(1), out);
+        self.note_under_way();
+    }
+
+    /// Tells the screens which lesson is under way and what it wants pressed.
+    fn note_under_way(&mut self) {
+        let step = self.course().and_then(|course| Some((course.lesson, course.current()?)));
+        self.context.under_way = step.map(|(lesson, step)| (lesson, self.hint(step.press)));
     }
 
     /// Puts the lesson away and comes back to the file that was looked at before.
     pub(super) fn end_lesson(&mut self, out: &mut Vec<Cmd>) {
         let Some(class) = self.class.take() else { return };
         self.context.exercised = None;
+        self.context.under_way = None;
         if let Some((scratch, home)) = class.scratch {
             self.look_at(home, out);
             self.go(Place::new(ScreenId::Lessons, At::Here), out);
@@ -100,6 +107,7 @@ impl App {
         let Course { lesson, step } = class.course;
         if class.course.current().is_some() {
             self.note_progress(lesson, Reached::Step(step + 1), out);
+            self.note_under_way();
             return;
         }
         self.note_progress(lesson, Reached::Done, out);

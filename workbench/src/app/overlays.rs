@@ -5,7 +5,7 @@ use crate::action::{ACTIONS, Act, Action, Scope};
 use crate::dialogs::palette::{Palette, Row, Target};
 use crate::dialogs::{Dialog, Outcome, help::Help, prompt::Prompt};
 use crate::keymap::Key;
-use crate::model::glossary;
+use crate::model::{glossary, rules};
 use crate::place::{At, Place};
 use crate::screen_id::ScreenId;
 use northstar_engine::limits::PAGE_BYTES;
@@ -127,7 +127,7 @@ impl App {
         });
         let found = self.screens.iter().flat_map(|screen| screen.finds(&self.context));
         let found = found.map(|(name, place)| go(name, place.screen.what(), place));
-        let words = glossary::words().map(|(word, meaning)| Row {
+        let words = glossary::words().chain(rules::all()).map(|(word, meaning)| Row {
             name: word,
             keys: String::new(),
             help: meaning,

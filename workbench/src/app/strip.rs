@@ -55,12 +55,14 @@ impl App {
         painter.fill(0, top, width, 1, '━', Role::Accent);
         let key =
             |act: Act| self.keymap.keys(act).first().map(|key| spelled(*key)).unwrap_or_default();
+        let last = course.step + 1 == lesson.steps.len();
         let head = format!(
-            " {}  {}/{}  {} skips  {} ends ",
+            " {}  {}/{}  {} {}  {} ends ",
             lesson.title,
             course.step + 1,
             lesson.steps.len(),
             key(Act::LessonNext),
+            if last { "finishes" } else { "skips" },
             key(Act::LessonEnd)
         );
         painter.put(2, top, &text::cut(&head, usize::from(width.saturating_sub(4))), Role::Accent);

@@ -9,9 +9,11 @@ pub mod chance;
 pub mod experiment;
 pub mod meaning;
 pub mod outcome;
+pub mod survivors;
 
 pub use case::{Case, LoadCase};
 pub use chance::{CrashAtRandom, Tally};
 pub use experiment::{CutPower, Experiment, LabDisk, RunWorkload, WORKLOADS};
 pub use meaning::Meaning;
 pub use outcome::{Decision, Outcome, Verdict};
+pub use survivors::Survivor;

@@ -4,6 +4,7 @@
 //! of this program writes ([`crate::model::scratch`]); the keys of each step are shown to the learner and
 //! pressed by a test, so that nobody is ever told to do what does not work.
 
+mod in_the_lab;
 mod table;
 
 use crate::action::Act;
@@ -13,8 +14,9 @@ pub use table::LESSONS;
 /// Which database a lesson is taken on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Whatever is looked at: the lesson happens in the Crash Lab, on a simulated disk.
-    Lab,
+    /// Whatever is looked at: the lesson happens in the Crash Lab, on a simulated disk, and starts with
+    /// this one of the lab's workloads.
+    Lab(usize),
     /// The history of Unicode, ended by a power cut; no engine has it open.
     Demo,
     /// A few hundred rows in half a dozen leaves, with an engine that has them open.
@@ -145,6 +147,16 @@ mod tests {
                 assert!(step.text.len() < 330, "{title}: {} bytes: {}", step.text.len(), step.text);
                 let asked = step.press.contains(&Press::Do(Act::LessonDo));
                 assert_eq!(asked, step.exercise.is_some(), "{title}: {}", step.text);
+            }
+        }
+    }
+
+    #[test]
+    fn lessons_in_the_lab_have_their_workload() {
+        use crate::model::lab::WORKLOADS;
+        for lesson in LESSONS {
+            if let Stage::Lab(workload) = lesson.stage {
+                assert!(WORKLOADS.get(workload).is_some(), "{}", lesson.title);
             }
         }
     }

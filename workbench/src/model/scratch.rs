@@ -50,7 +50,7 @@ impl Scratch {
     /// A sentence: the temporary folder cannot be made or written.
     pub fn new(stage: Stage) -> std::result::Result<Self, String> {
         let (script, cells) = match stage {
-            Stage::Lab | Stage::Demo => {
+            Stage::Lab(_) | Stage::Demo => {
                 let demo = demo::build().map_err(|error| error.to_string())?;
                 let path = demo.path();
                 return Ok(Self {

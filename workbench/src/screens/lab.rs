@@ -4,20 +4,23 @@
 //! below what recovery makes of the rest. The engine is the real one; the disk is simulated.
 
 mod draw;
+mod goals;
+mod timeline;
 
 use super::{Component, Context, Effect, ScreenId};
 use crate::action::Act;
 use crate::job::Data;
 use crate::model::deed::{DEED_FORMS, Script};
 use crate::model::lab::case::LoadedCase;
+use crate::model::lab::survivors::survivors;
 use crate::model::lab::{
-    Case, CrashAtRandom, CutPower, Experiment, LabDisk, LoadCase, Outcome, RunWorkload, Tally,
-    Verdict, WORKLOADS,
+    Case, CrashAtRandom, CutPower, Experiment, LabDisk, LoadCase, Outcome, RunWorkload, Survivor,
+    Tally, WORKLOADS,
 };
 use crate::place::At;
 use crate::widgets::Painter;
 use crate::widgets::list::Cursor;
-use northstar_engine::sim::Fate;
+use northstar_engine::sim::{Fact, Fate};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -50,8 +53,12 @@ pub struct LabScreen {
     experiment: Option<Arc<Experiment>>,
     /// Row n of the timeline: the power fails before operation n.
     timeline: Cursor,
-    facts: Cursor,
+    /// What is on its way to the disk at that moment, and what becomes of each.
+    facts: Vec<Fact>,
     fates: Vec<Fate>,
+    /// The same as a list, and the place in it.
+    survivors: Vec<Survivor>,
+    survivor: Cursor,
     pane: Pane,
     outcome: Option<Outcome>,
     tally: Option<Tally>,
@@ -70,7 +77,14 @@ struct Seen {
 }
 
 impl LabScreen {
+    /// A lab that starts with one of [`WORKLOADS`].
+    pub fn with_workload(preset: usize) -> Self {
+        Self { preset, ..Self::default() }
+    }
+
+    /// Recovers from the case as it is now. What chance found was about another.
     fn cut(&mut self) -> Vec<Effect> {
+        self.tally = None;
         let Some(experiment) = &self.experiment else { return Vec::new() };
         let job = CutPower {
             experiment: Arc::clone(experiment),
@@ -83,7 +97,6 @@ impl LabScreen {
 
     /// Runs a workload; what is shown stays until it has run.
     fn run(&mut self, script: Script) -> Vec<Effect> {
-        self.tally = None;
         vec![Effect::Run(RUN, Box::new(RunWorkload(script)))]
     }
 
@@ -104,7 +117,6 @@ impl LabScreen {
         let LoadedCase { path, case, fates, experiment } = loaded;
         self.experiment = Some(experiment);
         self.disk = case.disk;
-        self.tally = None;
         let mut out = self.move_to(case.at);
         if !out.is_empty() {
             self.fates = fates;
@@ -118,6 +130,10 @@ impl LabScreen {
         out
     }
 
+    fn opened(&self) -> usize {
+        self.experiment.as_ref().map_or(0, |experiment| experiment.opened())
+    }
+
     fn moments(&self) -> usize {
         self.experiment.as_ref().map_or(0, |experiment| experiment.trace.len() + 1)
     }
@@ -125,12 +141,12 @@ impl LabScreen {
     /// Another instant: everything undecided is lost until chosen otherwise.
     fn move_to(&mut self, at: usize) -> Vec<Effect> {
         self.timeline.select(at, self.moments());
-        self.facts = Cursor::default();
-        let count = self
-            .experiment
-            .as_ref()
-            .map_or(0, |experiment| experiment.moment(self.timeline.at, self.disk).facts().len());
-        self.fates = vec![Fate::Lost; count];
+        self.survivor = Cursor::default();
+        self.facts = self.experiment.as_ref().map_or_else(Vec::new, |experiment| {
+            experiment.moment(self.timeline.at, self.disk).facts().to_vec()
+        });
+        self.survivors = survivors(&self.facts);
+        self.fates = vec![Fate::Lost; self.facts.len()];
         self.cut()
     }
 
@@ -171,13 +187,16 @@ impl Component for LabScreen {
             Act::LabLoseAll => self.set_all(|_| Fate::Lost),
             Act::LabTear => self.set_all(|at| if at % 2 == 0 { Fate::Kept } else { Fate::Lost }),
             Act::LabToggle => {
-                if let Some(fate) = self.fates.get_mut(self.facts.at) {
-                    *fate = match fate {
+                if let Some(row) = self.survivors.get(self.survivor.at)
+                    && let Some(fates) = self.fates.get_mut(row.facts.clone())
+                    && let Some(first) = fates.first().copied()
+                {
+                    fates.fill(match first {
                         Fate::Lost => Fate::Kept,
                         Fate::Kept => Fate::Zeros,
                         Fate::Zeros => Fate::Noise(1),
                         _ => Fate::Lost,
-                    };
+                    });
                 }
                 self.cut()
             }
@@ -203,7 +222,6 @@ impl Component for LabScreen {
             }],
             Act::LabDisk => {
                 self.disk = self.disk.next();
-                self.tally = None;
                 let mut out = self.move_to(self.timeline.at);
                 let what = self.disk.warning().unwrap_or("the disk does what it promises");
                 out.push(Effect::Say(what.to_owned()));
@@ -238,9 +256,11 @@ impl Component for LabScreen {
                 }
             }
             act if self.pane == Pane::Facts => {
-                self.facts.go(act, self.fates.len());
+                self.survivor.go(act, self.survivors.len());
                 Vec::new()
             }
+            // To the moment the database is open; how it was made is above that.
+            Act::Top if self.timeline.at > self.opened() => self.move_to(self.opened()),
             act => {
                 if self.timeline.go(act, self.moments()) {
                     self.move_to(self.timeline.at)
@@ -288,13 +308,14 @@ impl Component for LabScreen {
             }
             _ => {
                 if let Ok(tally) = data.downcast::<Tally>() {
-                    let broken = tally.broken.clone();
-                    self.tally = Some(*tally);
-                    if let Some((at, fates)) = broken {
-                        let out = self.move_to(at);
+                    let mut out = Vec::new();
+                    if let Some((at, fates)) = tally.broken.clone() {
+                        self.move_to(at);
                         self.fates = fates;
-                        return if out.is_empty() { out } else { self.cut() };
+                        out = self.cut();
                     }
+                    self.tally = Some(*tally);
+                    return out;
                 }
             }
         }
@@ -333,34 +354,7 @@ impl Component for LabScreen {
     }
 
     fn achieved(&self, what: &str, _: &Context) -> bool {
-        let Some(outcome) = &self.outcome else { return false };
-        let (acknowledged, recovered) = (outcome.acknowledged, outcome.recovered);
-        let pending = |word: &str| outcome.facts.iter().any(|fact| fact.contains(word));
-        let kept = outcome.verdict == Verdict::Kept;
-        match what {
-            // A commit on its way to the disk was lost, and nobody had been told it was safe.
-            "unsynced lost" => {
-                pending("commit") && recovered.is_some() && recovered == acknowledged
-            }
-            "unacknowledged survived" => recovered > acknowledged && acknowledged.is_some(),
-            "torn record" => outcome.decided_by("CRASH-15") && kept,
-            "nothing in flight" => {
-                outcome.facts.is_empty()
-                    && recovered == acknowledged
-                    && recovered > outcome.checkpoint
-            }
-            "pages in flight" => {
-                pending("(page") && !pending("meta slot") && outcome.decided_by("LOG-8")
-            }
-            "meta in flight" => pending("meta slot"),
-            "damaged meta" => pending("meta slot") && outcome.slot_is_out() && kept,
-            "honest" => self.disk == LabDisk::Honest,
-            "disk lies" => self.disk == LabDisk::IgnoresLogSyncs,
-            "lost" => outcome.verdict == Verdict::Broken && recovered.is_some(),
-            "refused" => outcome.verdict == Verdict::Broken && recovered.is_none(),
-            "counted" => self.tally.as_ref().is_some_and(|tally| tally.tried >= 100),
-            _ => false,
-        }
+        goals::achieved(self, what)
     }
 
     fn draw(&self, painter: &mut Painter<'_>, _: &Context) {

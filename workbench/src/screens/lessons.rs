@@ -66,8 +66,16 @@ impl LessonsScreen {
             painter.put(1, y, mark, role);
             painter.put(3, y, &format!("{}  {}", at + 1, lesson.title), Role::Title);
             painter.put_right(width.saturating_sub(1), y, &reached, Role::Dim);
-            let about = text::cut(lesson.about, usize::from(width.saturating_sub(7)));
-            painter.put(6, y + 1, &about, Role::Text);
+            let room = usize::from(width.saturating_sub(7));
+            match &context.under_way {
+                Some((lesson, hint)) if *lesson == at => {
+                    let line = format!("▶ press  {hint}   (the lesson stands below the screens)");
+                    painter.put(6, y + 1, &text::cut(&line, room), Role::Key);
+                }
+                _ => {
+                    painter.put(6, y + 1, &text::cut(lesson.about, room), Role::Text);
+                }
+            }
             if at == self.cursor.at {
                 painter.mark(0, y, width, 1, Role::Selected);
                 painter.put(0, y, "▌", Role::Selected);

@@ -67,6 +67,14 @@ impl Cursor {
         self.top.get()..self.top.get().saturating_add(height).min(len)
     }
 
+    /// The same with up to `above` rows over the selected one in view: for a list in which they count.
+    pub fn window_below(&self, len: usize, height: usize, above: usize) -> Range<usize> {
+        let shown = self.window(len, height);
+        let above = above.min(height.saturating_sub(1));
+        self.top.set(shown.start.min(self.at.saturating_sub(above)));
+        self.top.get()..self.top.get().saturating_add(height).min(len)
+    }
+
     /// The row drawn at line `y` of the list.
     pub fn row_at(&self, y: usize, len: usize) -> Option<usize> {
         let row = self.top.get().checked_add(y)?;
@@ -103,6 +111,11 @@ mod tests {
                     let visible = len == 0 || height == 0 || window.contains(&cursor.at);
                     assert!(visible, "{act:?} of {len} in {height}: {cursor:?}");
                     assert!(window.len() <= height && window.end <= len, "{act:?} of {len}");
+                    let window = cursor.window_below(len, height, 3);
+                    let above = cursor.at.saturating_sub(window.start);
+                    let most = 3.min(cursor.at).min(height.saturating_sub(1));
+                    assert!(len == 0 || above >= most, "{act:?} of {len} in {height}: {cursor:?}");
+                    assert!(len == 0 || height == 0 || window.contains(&cursor.at), "{act:?}");
                 }
             }
         }

@@ -20,6 +20,10 @@ const SEED: u64 = 7;
 /// Workloads to start from: a few words, and the script.
 pub const WORKLOADS: &[(&str, &str)] = &[
     ("two commits, a checkpoint, one more commit", "put apple, put banana, checkpoint, put cherry"),
+    (
+        "two commits that do not wait, and a checkpoint",
+        "later put apple, later put banana, checkpoint",
+    ),
     ("four durable commits", "put apple, put banana, put cherry, put date"),
     (
         "three commits that do not wait, and one sync",
@@ -144,6 +148,19 @@ impl Experiment {
         self.acknowledged.iter().take_while(|(op, _)| *op <= at).last().map(|(_, txn)| *txn)
     }
 
+    /// The moment from which the database is open: what comes before made it.
+    pub fn opened(&self) -> usize {
+        self.acknowledged.first().map_or(0, |(op, _)| *op)
+    }
+
+    /// Whether every segment of the log keeps its name, so that replay has all there ever was.
+    pub fn keeps_whole_log(&self) -> bool {
+        let named = |op: &SimOp| {
+            matches!(op.action, Action::Unlink { .. } | Action::Rename { .. }) && is_log(op)
+        };
+        !self.trace.ops().iter().skip(self.opened()).any(named)
+    }
+
     /// What the engine counted at the last deed before operation `at`.
     pub fn engine_at(&self, at: usize) -> Option<&Stats> {
         self.engine.iter().take_while(|(op, _)| *op <= at).last().map(|(_, stats)| stats)
@@ -151,7 +168,7 @@ impl Experiment {
 
     /// The moment before operation `at`. A disk that lies does so once the database has been opened.
     pub fn moment(&self, at: usize, disk: LabDisk) -> CrashPoint {
-        let opened = self.acknowledged.first().map_or(0, |(op, _)| *op);
+        let opened = self.opened();
         self.trace.crash_at_with_lies(at, &|number| {
             number >= opened && self.trace.ops().get(number).is_some_and(|op| disk.ignores(op))
         })
@@ -262,10 +279,39 @@ mod tests {
         assert!(refused > 0, "a meta that is ahead of its log is refused");
     }
 
+    /// What the lesson about the order of log and meta shows, and what it says of the way out.
+    #[test]
+    fn a_meta_ahead_of_its_log_is_refused_and_salvage_has_the_rows() {
+        use northstar_engine::db::salvage_into;
+        use northstar_engine::inspect::Source;
+        let experiment = run(1);
+        let disk = LabDisk::IgnoresLogSyncs;
+        let meta_written = experiment.trace.len() - 2;
+        let before = experiment.crash(meta_written, disk, &[]);
+        assert_eq!((before.verdict, before.recovered), (Verdict::Kept, Some(TxnId::GENESIS)));
+        assert_eq!(before.story, "no commit had been acknowledged, and none is there: txn 0");
+        let after = experiment.crash(meta_written + 1, disk, &[]);
+        assert_eq!((after.verdict, after.recovered), (Verdict::Broken, None));
+        assert_eq!(after.story, "recovery refuses: the log is damaged at position 360");
+        let said: Vec<String> =
+            after.decided.iter().map(|it| format!("{} {}", it.rule, it.what)).collect();
+        let wanted = [
+            "META-11 meta A is chosen (txn 2, log from 360): A: sequence 2 is above 1",
+            "LOG-6 meta A says the log reaches 360; no record ends there",
+        ];
+        assert_eq!(said, wanted);
+
+        let image = experiment.moment(meta_written + 1, disk).image(&[]);
+        let broken = Source::open_on(Arc::new(image.to_disk()), DATABASE).expect("a file");
+        let target = open(&Arc::new(SimDisk::new()), true).expect("an empty database");
+        salvage_into(&broken, &target, &mut |_, _| true).expect("salvage");
+        assert_eq!(target.begin_read().expect("a read").iter().expect("rows").count(), 2);
+    }
+
     #[test]
     fn the_lab_can_say_no() {
         // A promise that nobody kept: what was acknowledged cannot be there.
-        let mut experiment = run(1);
+        let mut experiment = run(2);
         let end = experiment.trace.len();
         let promised = experiment.acknowledged_at(end).expect("something was promised");
         experiment.acknowledged.push((end, promised.next()));

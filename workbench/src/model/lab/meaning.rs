@@ -60,6 +60,45 @@ impl Meaning {
     }
 }
 
+/// Whether an operation writes a meta again as it is. A checkpoint that is the first after the open
+/// does: what the page cache showed then need not be on the disk (CRASH-19).
+pub fn rewrites_meta(trace: &Trace, at: usize) -> bool {
+    let Some(op) = trace.ops().get(at).filter(|op| Meaning::of(op) == Meaning::MetaWrite) else {
+        return false;
+    };
+    let Action::Write { file, offset, bytes, .. } = &op.action else { return false };
+    let before = trace.ops().iter().take(at).rev().find_map(|op| match &op.action {
+        Action::Write { file: other, offset: place, bytes, .. }
+            if other == file && place == offset =>
+        {
+            Some(bytes)
+        }
+        _ => None,
+    });
+    before.is_some_and(|before| before.starts_with(bytes))
+}
+
+/// An operation in a line that starts with what it means; where it went comes last. The word or two of
+/// its [`Meaning`] stand before the line and are not in it.
+pub fn line(trace: &Trace, at: usize) -> String {
+    let told = trace.describe(at);
+    let Some(op) = trace.ops().get(at) else { return told };
+    if !matches!(op.action, Action::Write { .. }) {
+        return told;
+    }
+    let told = told.strip_prefix("write ").unwrap_or(&told);
+    let told = match Meaning::of(op) {
+        Meaning::MetaWrite => told.strip_prefix("meta ").unwrap_or(told),
+        _ => told,
+    };
+    match (rewrites_meta(trace, at), told.split_once(": "), told.rsplit_once(" (")) {
+        (true, Some((slot, _)), Some((_, place))) => {
+            format!("{slot} once more, unchanged (CRASH-19) ({place}")
+        }
+        _ => told.to_owned(),
+    }
+}
+
 /// The moment before operation `at`, in words: in which deed, between which two operations.
 pub fn moment(trace: &Trace, at: usize) -> String {
     let ops = trace.ops();
@@ -86,6 +125,29 @@ pub fn moment(trace: &Trace, at: usize) -> String {
 mod tests {
     use super::*;
     use crate::model::lab::{Experiment, WORKLOADS};
+
+    #[test]
+    fn what_an_operation_means_comes_first() {
+        let script = WORKLOADS[0].1.parse().expect("a script");
+        let trace = Experiment::run(script).expect("the workload runs").trace;
+        let metas: Vec<String> = (0..trace.len())
+            .filter(|at| Meaning::of(&trace.ops()[*at]) == Meaning::MetaWrite)
+            .map(|at| line(&trace, at))
+            .collect();
+        assert_eq!(
+            metas,
+            [
+                "A: txn 0, log from 0, sequence 0 (/lab.ns.new 0..16384)",
+                "B: txn 0, log from 0, sequence 1 (/lab.ns.new 16384..32768)",
+                "B once more, unchanged (CRASH-19) (/lab.ns 16384..16896)",
+                "A: txn 2, log from 360, sequence 2 (/lab.ns 0..512)",
+            ]
+        );
+        assert_eq!(line(&trace, 17), "commit 1 (/lab.ns.log 4096..4272)");
+        assert_eq!(line(&trace, 18), "sync /lab.ns.log");
+        assert_eq!(line(&trace, 16), "-- put apple");
+        assert_eq!(line(&trace, trace.len()), "");
+    }
 
     #[test]
     fn every_moment_of_a_commit_has_words() {

@@ -10,7 +10,7 @@ use northstar_engine::format::meta::StepResult;
 use northstar_engine::inspect::log::{Tail, records, segments};
 use northstar_engine::inspect::{self, Source};
 use northstar_engine::sim::{SimDisk, SimImage};
-use northstar_engine::{Error, Lsn, Result, TxnId};
+use northstar_engine::{Corrupt, Error, Lsn, Place, Result, TxnId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -116,28 +116,41 @@ pub(super) fn of_crash(
         return outcome;
     }
     let disk = Arc::new(image.to_disk());
+    let mut chosen = None;
     match Source::open_on(Arc::clone(&disk) as Arc<dyn Storage>, DATABASE) {
-        Ok(source) => judge(&source, &mut outcome),
+        Ok(source) => chosen = judge(&source, &mut outcome),
         Err(error) => outcome.decide("FILE-1", error.to_string()),
     }
     match recover(&disk) {
         Ok((txn, rows)) => compare(experiment, txn, &rows, &mut outcome),
         Err(error) => {
-            if let Error::Corrupt(corrupt) = &error {
-                outcome.decide(
-                    corrupt.rule,
-                    format!("expected {}, found {}", corrupt.expected, corrupt.found),
-                );
-            }
-            outcome.story = format!("recovery refuses: {error}");
+            outcome.story = match &error {
+                Error::Corrupt(corrupt) => refuse(corrupt, chosen, &mut outcome),
+                _ => format!("recovery refuses: {error}"),
+            };
             outcome.verdict = refused;
         }
     }
     outcome
 }
 
-/// Asks metas and log what recovery will go by.
-fn judge(source: &Source, outcome: &mut Outcome) {
+/// Which rule recovery gives for refusing, and where, in words for people.
+fn refuse(corrupt: &Corrupt, chosen: Option<(&str, Lsn)>, outcome: &mut Outcome) -> String {
+    let what = match (corrupt.rule, &corrupt.place, chosen) {
+        ("LOG-6", Place::Lsn(at), Some((slot, lsn))) if *at == lsn => {
+            format!("meta {slot} says the log reaches {lsn}; no record ends there")
+        }
+        _ => format!("expected {}, found {}", corrupt.expected, corrupt.found),
+    };
+    outcome.decide(corrupt.rule, what);
+    match &corrupt.place {
+        Place::Lsn(at) => format!("recovery refuses: the log is damaged at position {at}"),
+        place => format!("recovery refuses: {place} is damaged"),
+    }
+}
+
+/// Asks metas and log what recovery will go by; the slot it chooses, and the log position it names.
+fn judge(source: &Source, outcome: &mut Outcome) -> Option<(&'static str, Lsn)> {
     let judgement = inspect::metas(source);
     for (slot, name) in ["A", "B"].into_iter().enumerate() {
         let broken = judgement.rules.iter().find_map(|step| match step.slots.get(slot)? {
@@ -152,13 +165,20 @@ fn judge(source: &Source, outcome: &mut Outcome) {
     outcome.checkpoint = judgement.meta().map(|meta| meta.txn_id);
     let (Some(slot), Some(meta)) = (judgement.chosen, judgement.meta()) else {
         outcome.decide("META-11", "no slot is left to choose");
-        return;
+        return None;
     };
     outcome.decide(
         "META-11",
-        format!("meta {} is chosen (txn {}): {}", slot.name(), meta.txn_id, judgement.reason),
+        format!(
+            "meta {} is chosen (txn {}, log from {}): {}",
+            slot.name(),
+            meta.txn_id,
+            meta.log_lsn,
+            judgement.reason
+        ),
     );
     judge_log(source, meta.log_lsn, outcome);
+    Some((slot.name(), meta.log_lsn))
 }
 
 /// What recovery finds in the log behind the chosen meta.
@@ -203,16 +223,27 @@ fn compare(experiment: &Experiment, txn: TxnId, rows: &Rows, outcome: &mut Outco
     (outcome.verdict, outcome.story) = if !whole {
         (Verdict::Broken, format!("txn {txn} is there, but not with the rows it had"))
     } else if txn < promised {
-        (
-            Verdict::Broken,
-            format!("txn {promised} was acknowledged and is lost: txn {txn} is there"),
-        )
+        (Verdict::Broken, format!("{}: txn {txn} is there", lost(txn.next(), promised)))
     } else if txn > promised {
         let more = format!("txn {txn} had not been acknowledged yet, but is there, whole");
         (Verdict::Kept, more)
     } else {
-        (Verdict::Kept, format!("exactly what was acknowledged is there: txn {txn}"))
+        let plainly = match outcome.acknowledged {
+            None => "nothing had been acknowledged; an empty database is there",
+            Some(TxnId::GENESIS) => "no commit had been acknowledged, and none is there",
+            Some(_) => "exactly what was acknowledged is there",
+        };
+        (Verdict::Kept, format!("{plainly}: txn {txn}"))
     };
+}
+
+/// The commits that are gone though somebody was told that they are safe.
+fn lost(first: TxnId, last: TxnId) -> String {
+    match last.get() - first.get() {
+        0 => format!("txn {last} was acknowledged and is lost"),
+        1 => format!("txn {first} and {last} were acknowledged and are lost"),
+        _ => format!("txn {first} to {last} were acknowledged and are lost"),
+    }
 }
 
 fn recover(disk: &Arc<SimDisk>) -> Result<(TxnId, Rows)> {

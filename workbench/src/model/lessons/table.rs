@@ -3,11 +3,12 @@
 use super::Exercise::{Cartridge, Deeds, Measure};
 use super::Goal::{Achieved, Exercise as Exercised, Read, Screen as At};
 use super::Press::{Again, Do, Enter, Screen, Type};
+use super::in_the_lab::{LIFE_OF_A_COMMIT, LOG_FIRST};
 use super::{Exercise, Goal, Lesson, Press, Stage, Step};
 use crate::action::Act;
 use crate::screen_id::ScreenId as Id;
 
-const fn step(text: &'static str, press: &'static [Press], goal: Goal) -> Step {
+pub(super) const fn step(text: &'static str, press: &'static [Press], goal: Goal) -> Step {
     Step { text, press, goal, exercise: None }
 }
 
@@ -16,7 +17,7 @@ const fn does(text: &'static str, exercise: Exercise, goal: Goal) -> Step {
     Step { text, press: &[Do(Act::LessonDo)], goal, exercise: Some(exercise) }
 }
 
-const fn read(text: &'static str) -> Step {
+pub(super) const fn read(text: &'static str) -> Step {
     step(text, &[Do(Act::LessonNext)], Read)
 }
 
@@ -45,12 +46,12 @@ const ANATOMY: Lesson = Lesson {
             Achieved(Id::Page, "meta page"),
         ),
         step(
-            "Bytes, what they mean, and why. Nothing is left unexplained: what is no field is a named gap. Go down to the field called root.",
+            "Bytes, what they mean, and why. Nothing is left unexplained: what is no field is a named gap. Go down to the field called root, and stop on it.",
             &[Again(Act::Down)],
             Achieved(Id::Page, "root field"),
         ),
         step(
-            "A pointer: page, birth and nonce. The page it names must carry the same birth and nonce, else it is not the page that was meant. Follow it.",
+            "A pointer: page, birth and nonce. The page it names must carry the same birth and nonce, else it is not the page that was meant. Follow it, with the cursor on root (k goes back up).",
             &[Do(Act::Open)],
             Achieved(Id::Page, "node page"),
         ),
@@ -128,100 +129,6 @@ const ONE_PUT: Lesson = Lesson {
         ),
         read(
             "One leaf and the way to it were written to new places; all other pages are shared by both states. No page is ever changed in place, so a crash in between leaves the old tree whole.",
-        ),
-    ],
-};
-
-const LIFE_OF_A_COMMIT: Lesson = Lesson {
-    id: "crash",
-    title: "The life of a commit, and a crash at each step",
-    about: "What a power cut loses at each of its steps, and which rule decides.",
-    stage: Stage::Lab,
-    steps: &[
-        step(
-            "The Crash Lab: a small run of the real engine on a simulated disk. The list is every disk operation; the power fails at the line drawn across; below it nothing happened. At the bottom stands what recovery makes of the rest.",
-            &[Screen(Id::Lab)],
-            At(Id::Lab),
-        ),
-        step(
-            "Go to a moment when a commit's record is written and not synced: ] goes from sync to sync. What is on its way to the disk is lost at first.",
-            &[Do(Act::Top), Again(Act::LabNextSync)],
-            Achieved(Id::Lab, "unsynced lost"),
-        ),
-        step(
-            "The record is gone, and recovery arrives at the state before. Fair: commit had not returned, nobody was promised anything. Now let everything on its way survive.",
-            &[Do(Act::LabKeepAll)],
-            Achieved(Id::Lab, "unacknowledged survived"),
-        ),
-        step(
-            "The commit is there although nobody was promised: in or out, but whole. Now damage the record: in the list of what is on its way, change the fate of its sector.",
-            &[Do(Act::NextPane), Again(Act::LabToggle)],
-            Achieved(Id::Lab, "torn record"),
-        ),
-        step(
-            "CRASH-15: bytes that are no whole record, and nothing proves that they were durable: recovery cuts them. Now go past the log sync.",
-            &[Do(Act::NextPane), Again(Act::Down)],
-            Achieved(Id::Lab, "nothing in flight"),
-        ),
-        step(
-            "The sync has returned: nothing is on its way, nothing can be lost, commit may return. No page was needed for that: LOG-8 replays it. On to the checkpoint: pages on their way, not synced.",
-            &[Again(Act::LabNextSync)],
-            Achieved(Id::Lab, "pages in flight"),
-        ),
-        step(
-            "All of those pages are lost, and nothing is missing: the old meta names the old tree, and the log has the rest. On, to the moment when a meta is on its way.",
-            &[Again(Act::LabNextSync)],
-            Achieved(Id::Lab, "meta in flight"),
-        ),
-        step(
-            "Damage it: change the fate of its sector until it arrives as something else.",
-            &[Do(Act::NextPane), Again(Act::LabToggle)],
-            Achieved(Id::Lab, "damaged meta"),
-        ),
-        step(
-            "A rule of the metas puts the damaged slot out, and META-11 takes the other: that is why there are two. Now let chance look for a moment that breaks a promise.",
-            &[Do(Act::LabRandom)],
-            Achieved(Id::Lab, "counted"),
-        ),
-        read(
-            "A thousand crashes, every promise kept. w saves a case to a file, L runs it again, c lets you write a workload of your own. Next lesson: what if the log sync were left out?",
-        ),
-    ],
-};
-
-const LOG_FIRST: Lesson = Lesson {
-    id: "log-first",
-    title: "Why the log sync comes before the meta flip",
-    about: "The same run on a disk that ignores log syncs: the promise breaks.",
-    stage: Stage::Lab,
-    steps: &[
-        step(
-            "Two commits, a checkpoint, one more commit. First see it as it should be: every log sync counts.",
-            &[Screen(Id::Lab)],
-            At(Id::Lab),
-        ),
-        step(
-            "Now leave the log sync out. The engine never does that; a disk that returns from the sync and has done nothing is the same. Such disks exist.",
-            &[Do(Act::LabDisk)],
-            Achieved(Id::Lab, "disk lies"),
-        ),
-        step(
-            "Go from sync to sync until a commit has returned, and let the power fail.",
-            &[Do(Act::Top), Again(Act::LabNextSync)],
-            Achieved(Id::Lab, "lost"),
-        ),
-        step(
-            "PROMISE BROKEN: somebody was told that the commit is safe, and it is gone. That is what the log sync is for. Worse is to come: go on, until the checkpoint has flipped the meta.",
-            &[Again(Act::LabNextSync)],
-            Achieved(Id::Lab, "refused"),
-        ),
-        step(
-            "The meta on disk names a position in the log that the disk never got. Recovery can prove that something is missing, and refuses rather than guess. Make the disk honest again.",
-            &[Again(Act::LabDisk)],
-            Achieved(Id::Lab, "honest"),
-        ),
-        read(
-            "So: a meta is a statement about the log. It may be made only when everything it states is on the disk; hence log sync, page sync, meta, in that order. On an honest disk no crash can break it.",
         ),
     ],
 };

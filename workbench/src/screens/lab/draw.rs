@@ -1,25 +1,26 @@
 //! Drawing of the Crash Lab.
 
-use super::{LabScreen, Pane, Seen};
+use super::timeline::{clipped, draw_timeline};
+use super::{LabDisk, LabScreen, Pane, Seen};
 use crate::model::engine;
 use crate::model::lab::case::fate_name;
-use crate::model::lab::meaning::moment;
+use crate::model::lab::meaning::{line, moment};
+use crate::model::lab::survivors::carried_by;
 use crate::model::lab::{Meaning, Outcome, Tally, Verdict};
 use crate::model::told::told;
 use crate::text;
 use crate::theme::Role;
 use crate::widgets::Painter;
 use northstar_engine::printable::Printable;
-use northstar_engine::sim::{Fate, Trace};
+use northstar_engine::sim::Fate;
 
 /// From this width on what is undecided stands beside the timeline,
 const WIDE: u16 = 90;
 /// and from this on what recovery makes of it stands below that.
 const VERY_WIDE: u16 = 140;
-/// From this height of the timeline on the cut has a row of its own.
-const CUT_FROM_ROWS: u16 = 4;
-/// What stands in it.
-const CUT: &str = " the power fails here; nothing below happened ";
+
+/// Columns of a rule's number, with the space behind it.
+const RULE_COLUMN: usize = 10;
 
 pub(super) fn draw(screen: &LabScreen, painter: &mut Painter<'_>) {
     let (width, height) = (painter.width(), painter.height());
@@ -45,13 +46,22 @@ pub(super) fn draw(screen: &LabScreen, painter: &mut Painter<'_>) {
         let mut below = painter.part(width - side, y + facts, side, rest.saturating_sub(facts));
         let mut inner = below.boxed(" what recovery makes of it ", false);
         let (width, height) = (inner.width(), inner.height());
-        draw_outcome(screen, &mut inner.part(1, 0, width.saturating_sub(2), height));
+        let lines = outcome_lines(screen, usize::from(width.saturating_sub(2)));
+        put_lines(&lines, &mut inner.part(1, 0, width.saturating_sub(2), height));
         return;
     }
     // What happened matters more than one operation more; a low terminal gives each its half.
-    let below = 8.min(rest / 2);
-    let middle = rest.saturating_sub(below);
+    // Lines that it does not need are the timeline's.
     let side = if width >= WIDE { width * 2 / 5 } else { 0 };
+    let wide = usize::from(width.saturating_sub(2));
+    let mut lines = outcome_lines(screen, wide);
+    let whole = clipped(screen, usize::from(width - side).saturating_sub(2));
+    let whole: Vec<_> = whole.iter().flat_map(|line| text::wrap(line, wide)).collect();
+    if lines.len() + whole.len() <= usize::from(rest / 2) {
+        lines.splice(0..0, whole.into_iter().map(|line| (Role::Accent, line)));
+    }
+    let below = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(rest / 2);
+    let middle = rest.saturating_sub(below);
     if side > 0 {
         draw_timeline(screen, " timeline ", &mut painter.part(0, y, width - side, middle));
         draw_facts(screen, &mut painter.part(width - side, y, side, middle));
@@ -64,7 +74,7 @@ pub(super) fn draw(screen: &LabScreen, painter: &mut Painter<'_>) {
             Pane::Facts => draw_facts(screen, &mut painter.part(0, y, width, middle)),
         }
     }
-    draw_outcome(screen, &mut painter.part(1, y + middle, width.saturating_sub(2), below));
+    put_lines(&lines, &mut painter.part(1, y + middle, width.saturating_sub(2), below));
 }
 
 /// Where the power fails, on which disk, and what the engine held in memory then.
@@ -84,79 +94,9 @@ fn head(screen: &LabScreen) -> Vec<(Role, String)> {
     lines
 }
 
-const fn meaning_role(meaning: Meaning) -> Role {
-    match meaning {
-        Meaning::Note => Role::Accent,
-        Meaning::LogSync | Meaning::DataSync | Meaning::DirectorySync => Role::Good,
-        Meaning::LogWrite => Role::Text,
-        Meaning::MetaWrite => Role::Meta,
-        Meaning::PageWrite => Role::Leaf,
-        Meaning::Length | Meaning::Name => Role::Dim,
-    }
-}
-
 /// A file's name without the lab's directory, so that lines are short.
-fn short(line: &str) -> String {
+pub(super) fn short(line: &str) -> String {
     Printable::capped(line.replace("/lab.ns", "lab.ns"), 300).into_string()
-}
-
-/// A fact for a narrow list: what is behind the sector's number says what it is, and needs the room.
-fn shortest(fact: &str) -> String {
-    let short = short(fact)
-        .replace("lab.ns.log sector", "log sector")
-        .replace("lab.ns sector", "file sector");
-    short.strip_prefix("op ").map_or(short.clone(), str::to_owned)
-}
-
-fn draw_timeline(screen: &LabScreen, title: &str, painter: &mut Painter<'_>) {
-    let Some(experiment) = &screen.experiment else { return };
-    let focused = screen.pane == Pane::Timeline;
-    let mut inner = painter.boxed(title, focused);
-    let (width, height) = (inner.width(), inner.height());
-    let trace = &experiment.trace;
-    // The cut has a row of its own where there is room: what is below it never happened.
-    let cut_rows = u16::from(height >= CUT_FROM_ROWS);
-    let rows = height.saturating_sub(cut_rows);
-    let window = screen.timeline.window(screen.moments(), usize::from(rows));
-    let mut y = 0;
-    for at in window {
-        let here = at == screen.timeline.at;
-        if here && cut_rows > 0 {
-            inner.fill(1, y, width.saturating_sub(1), 1, '─', Role::Bad);
-            inner.put(3, y, &text::cut(CUT, usize::from(width.saturating_sub(4))), Role::Bad);
-            let seen = screen.seen.get();
-            screen.seen.set(Seen { cut: Some(seen.top + y), ..seen });
-            y += 1;
-        }
-        draw_moment(&mut inner.part(0, y, width, 1), trace, at, screen.timeline.at);
-        if here {
-            let role = if focused { Role::Selected } else { Role::Echo };
-            inner.mark(0, y, width, 1, role);
-            inner.put(0, y, "▌", role);
-        }
-        y += 1;
-    }
-}
-
-/// One operation, or the end of all; dim when the power failed before it happened.
-fn draw_moment(painter: &mut Painter<'_>, trace: &Trace, at: usize, cut: usize) {
-    let Some(op) = trace.ops().get(at) else {
-        painter.put(1, 0, &format!("{at:>4} after the last operation"), Role::Dim);
-        return;
-    };
-    let meaning = Meaning::of(op);
-    let what = meaning.name();
-    let (label, line) = match (at < cut, what.is_empty()) {
-        (false, _) => (Role::Dim, Role::Dim),
-        (true, true) => (Role::Accent, Role::Accent),
-        (true, false) => (meaning_role(meaning), Role::Text),
-    };
-    let mut x = painter.put(1, 0, &format!("{at:>4} "), Role::Dim);
-    if !what.is_empty() {
-        x = painter.put(x, 0, &text::fit(what, 10), label) + 1;
-    }
-    let room = usize::from(painter.width().saturating_sub(x));
-    painter.put(x, 0, &text::cut(&short(&trace.describe(at)), room), line);
 }
 
 fn fate_role(fate: Fate) -> (&'static str, Role) {
@@ -173,8 +113,6 @@ fn draw_facts(screen: &LabScreen, painter: &mut Painter<'_>) {
     let title = format!(" {} on the way to the disk ", text::plural(count as u64, "thing"));
     let mut inner = painter.boxed(&title, focused);
     let (width, height) = (inner.width(), inner.height());
-    let outcome = screen.outcome.as_ref().filter(|outcome| outcome.at == screen.timeline.at);
-    let Some(outcome) = outcome else { return };
     if count == 0 {
         let lines = text::wrap(
             "Everything written so far has been synced: this crash can lose nothing.",
@@ -185,16 +123,23 @@ fn draw_facts(screen: &LabScreen, painter: &mut Painter<'_>) {
         }
         return;
     }
-    for (y, at) in (0_u16..).zip(screen.facts.window(count, usize::from(height))) {
-        let (Some(fate), Some(fact)) = (screen.fates.get(at), outcome.facts.get(at)) else { break };
-        let (mark, role) = fate_role(*fate);
+    let rows = screen.survivor.window(screen.survivors.len(), usize::from(height));
+    for (y, at) in (0_u16..).zip(rows) {
+        let Some(row) = screen.survivors.get(at) else { break };
+        let Some(fate) = screen.fates.get(row.facts.start) else { break };
+        let (mark, role, name) = match carried_by(&screen.facts, &screen.fates, row.facts.start) {
+            Some(op) => ("●", Role::Good, format!("within {op}")),
+            None => {
+                let (mark, role) = fate_role(*fate);
+                let name = fate_name(*fate);
+                (mark, role, name.split(' ').next().unwrap_or_default().to_owned())
+            }
+        };
         let x = inner.put(1, y, mark, role);
-        let name = fate_name(*fate);
-        let name = name.split(' ').next().unwrap_or_default();
-        let x = inner.put(x + 1, y, &text::fit(name, 6), role);
-        let room = usize::from(width.saturating_sub(x));
-        inner.put(x, y, &text::cut(&shortest(fact), room), Role::Text);
-        if at == screen.facts.at && focused {
+        let x = inner.put(x + 1, y, &text::fit(&name, 5.max(text::width(&name))), role);
+        let room = usize::from(width.saturating_sub(x + 1));
+        inner.put(x + 1, y, &text::cut(&short(&row.what), room), Role::Text);
+        if at == screen.survivor.at && focused {
             inner.mark(0, y, width, 1, Role::Selected);
             inner.put(0, y, "▌", Role::Selected);
         }
@@ -223,49 +168,58 @@ fn verdict(outcome: &Outcome) -> (Role, String) {
     }
 }
 
-fn tally_line(tally: &Tally) -> (Role, String) {
+fn tally_line(screen: &LabScreen, tally: &Tally) -> (Role, String) {
     let tried = text::count(tally.tried);
-    match &tally.broken {
-        None => {
-            let line = format!("✓ {tried} random crashes: every promise kept");
-            (Role::Good, line)
-        }
-        Some((at, _)) => (
-            Role::Bad,
-            format!("✗ after {tried} random crashes: a broken promise at operation {at}"),
+    if let Some((at, _)) = &tally.broken {
+        let line = format!("✗ after {tried} random crashes: a broken promise at operation {at}");
+        return (Role::Bad, line);
+    }
+    let whole_log = screen.experiment.as_ref().is_some_and(|run| run.keeps_whole_log());
+    match screen.disk {
+        LabDisk::Honest => (Role::Good, format!("✓ {tried} random crashes: every promise kept")),
+        // A disk that lies keeps no promise: what went well here went well for a reason.
+        LabDisk::IgnoresDataSyncs if whole_log => (
+            Role::Warn,
+            format!(
+                "· {tried} random crashes broke nothing: this workload still has its whole log to \
+                 replay, and needs no page; once a log is trimmed it does"
+            ),
         ),
+        _ => {
+            (Role::Warn, format!("· {tried} random crashes broke nothing, which promises nothing"))
+        }
     }
 }
 
-fn draw_outcome(screen: &LabScreen, painter: &mut Painter<'_>) {
-    let Some(outcome) = &screen.outcome else { return };
-    let (width, height) = (usize::from(painter.width()), painter.height());
+/// What recovery made of it, in lines that fit: verdict, what chance found, each rule.
+fn outcome_lines(screen: &LabScreen, width: usize) -> Vec<(Role, String)> {
+    let Some(outcome) = &screen.outcome else { return Vec::new() };
     // The verdict first: it must not fall off a low terminal.
     let (role, line) = verdict(outcome);
-    let mut y = 0;
-    for line in text::wrap(&line, width) {
-        painter.put(0, y, &line, role);
-        y += 1;
-    }
+    let mut lines: Vec<(Role, String)> =
+        text::wrap(&line, width).into_iter().map(|line| (role, line)).collect();
     if let Some(tally) = &screen.tally {
-        let (role, line) = tally_line(tally);
-        painter.put(0, y, &line, role);
-        y += 1;
+        let (role, line) = tally_line(screen, tally);
+        lines.extend(text::wrap(&line, width).into_iter().map(|line| (role, line)));
     }
     for line in story(outcome) {
-        for (at, line) in text::wrap(&line, width).iter().enumerate() {
-            if y >= height {
-                return;
-            }
-            let indent = if at == 0 { 0 } else { 10 };
-            painter.put(
-                indent,
-                y,
-                &text::cut(line, width.saturating_sub(indent.into())),
-                Role::Text,
-            );
-            y += 1;
-        }
+        // A rule stands before what it decided, in a column of its own.
+        let ruled = line.split_once(' ').filter(|(rule, _)| rule.contains('-'));
+        let (rule, what) = ruled.unwrap_or(("", &line));
+        let column = if rule.is_empty() { 0 } else { RULE_COLUMN };
+        let wrapped = text::wrap(what, width.saturating_sub(column));
+        lines.extend(wrapped.into_iter().enumerate().map(|(at, line)| {
+            let before = if at == 0 { rule } else { "" };
+            (Role::Text, format!("{before:<column$}{line}"))
+        }));
+    }
+    lines
+}
+
+fn put_lines(lines: &[(Role, String)], painter: &mut Painter<'_>) {
+    let height = painter.height();
+    for (y, (role, line)) in (0..height).zip(lines) {
+        painter.put(0, y, line, *role);
     }
 }
 
@@ -281,17 +235,22 @@ pub(super) fn text(screen: &LabScreen) -> Vec<String> {
             lines.push(mark.to_owned());
         }
         if at < trace.len() {
-            lines.push(format!("{at:>4} {}", short(&trace.describe(at))));
+            let what = trace.ops().get(at).map_or("", |op| Meaning::of(op).name());
+            let space = if what.is_empty() { "" } else { " " };
+            lines.push(format!("{at:>4} {what}{space}{}", short(&line(trace, at))));
         }
     }
     if let Some(outcome) = &screen.outcome {
         lines.push(String::new());
-        for (fact, fate) in outcome.facts.iter().zip(&screen.fates) {
-            lines.push(format!("{} {}", fate_name(*fate), short(fact)));
+        for row in &screen.survivors {
+            let fate = screen.fates.get(row.facts.start).copied().unwrap_or_default();
+            let within = carried_by(&screen.facts, &screen.fates, row.facts.start);
+            let within = within.map_or(String::new(), |op| format!(", but within {op}"));
+            lines.push(format!("{}{within}: {}", fate_name(fate), short(&row.what)));
         }
         lines.extend(story(outcome));
         lines.push(verdict(outcome).1);
     }
-    lines.extend(screen.tally.as_ref().map(|tally| tally_line(tally).1));
+    lines.extend(screen.tally.as_ref().map(|tally| tally_line(screen, tally).1));
     lines
 }
