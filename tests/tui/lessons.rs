@@ -166,6 +166,22 @@ fn the_pool_of_a_lessons_engine_is_on_the_map() {
     assert_eq!(app.json()["pool"]["visible"], false);
 }
 
+/// Who starts a lesson looks at the list: what to press stands there too.
+#[test]
+fn the_list_says_what_the_lesson_under_way_wants_pressed() {
+    let demo = demo();
+    let mut app = app(&demo.path());
+    print::press(&mut app, "home j j enter", SIZE).expect("keys");
+    let found = shown(&app).matches("▶ press  8").count();
+    assert_eq!(found, 2, "in the list and below\n{}", shown(&app));
+    // The last step is not skipped but finishes the lesson.
+    let last = LESSONS[2].steps.len() - 1;
+    print::press(&mut app, &"ctrl-n ".repeat(last), SIZE).expect("keys");
+    assert!(shown(&app).contains("ctrl-n finishes"), "{}", shown(&app));
+    print::press(&mut app, "ctrl-e 9", SIZE).expect("keys");
+    assert!(!shown(&app).contains("▶ press"), "{}", shown(&app));
+}
+
 #[test]
 fn keys_that_are_bound_otherwise_are_shown_so() {
     let demo = demo();

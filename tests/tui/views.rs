@@ -6,6 +6,7 @@
 mod captures;
 mod cartridges;
 mod damage;
+mod lab;
 mod shared;
 mod styles;
 
@@ -95,6 +96,22 @@ fn the_pool_of_a_lesson() {
         print::press(&mut app, "home j enter 3 ! 1 m m m m m m end", size).expect("keys");
         let text = print::characters(&print::frame(&app, size)).join("\n");
         snapshot(&format!("{}x{}", size.0, size.1), "lesson_pool", &text);
+    }
+}
+
+/// The lesson about the order of log and meta, one key before its climax and at it.
+#[test]
+fn a_harmless_loss_becomes_a_refusal() {
+    let demo = demo();
+    for size in [(80, 24), (100, 30)] {
+        let mut app = app(&demo.path(), ScreenId::Lessons, Palette::Dark, size);
+        let folder = format!("{}x{}", size.0, size.1);
+        print::press(&mut app, "home j j j enter 8 home ] ] ] ] d", size).expect("keys");
+        let text = print::characters(&print::frame(&app, size)).join("\n");
+        snapshot(&folder, "lesson_log_first_harmless", &text);
+        print::press(&mut app, "j", size).expect("keys");
+        let text = print::characters(&print::frame(&app, size)).join("\n");
+        snapshot(&folder, "lesson_log_first_refused", &text);
     }
 }
 

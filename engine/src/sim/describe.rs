@@ -103,7 +103,7 @@ fn page(bytes: &[u8]) -> Option<String> {
     );
     let pages = bytes.len() / PAGE_BYTES;
     if pages > 1 {
-        write!(line, ", and {} pages behind it", pages - 1).ok()?;
+        write!(line, ", and {} more", pages - 1).ok()?;
     }
     Some(line)
 }

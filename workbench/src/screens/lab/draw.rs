@@ -83,7 +83,7 @@ fn head(screen: &LabScreen) -> Vec<(Role, String)> {
     let at = screen.timeline.at;
     let mut lines = Vec::new();
     if let Some(warning) = screen.disk.warning() {
-        lines.push((Role::Bad, format!("✗ {warning}: no promise holds here; d changes it")));
+        lines.push((Role::Bad, format!("✗ {warning}: no promise holds; d changes it")));
     }
     let place = format!("power fails before operation {at} of {}", experiment.trace.len());
     lines.push((Role::Title, format!("{place}: {}", short(&moment(&experiment.trace, at)))));

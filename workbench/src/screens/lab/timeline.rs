@@ -49,7 +49,8 @@ pub(super) fn draw_timeline(screen: &LabScreen, title: &str, painter: &mut Paint
             screen.seen.set(Seen { cut: Some(seen.top + y), ..seen });
             y += 1;
         }
-        draw_moment(&mut inner.part(0, y, width, 1), trace, at, screen.timeline.at);
+        let ignored = experiment.is_ignored(at, screen.disk);
+        draw_moment(&mut inner.part(0, y, width, 1), trace, at, screen.timeline.at, ignored);
         if here {
             let role = if focused { Role::Selected } else { Role::Echo };
             inner.mark(0, y, width, 1, role);
@@ -60,7 +61,7 @@ pub(super) fn draw_timeline(screen: &LabScreen, title: &str, painter: &mut Paint
 }
 
 /// One operation, or the end of all; dim when the power failed before it happened.
-fn draw_moment(painter: &mut Painter<'_>, trace: &Trace, at: usize, cut: usize) {
+fn draw_moment(painter: &mut Painter<'_>, trace: &Trace, at: usize, cut: usize, ignored: bool) {
     let Some(op) = trace.ops().get(at) else {
         painter.put(1, 0, &format!("{at:>4} after the last operation"), Role::Dim);
         return;
@@ -75,6 +76,9 @@ fn draw_moment(painter: &mut Painter<'_>, trace: &Trace, at: usize, cut: usize) 
     let mut x = painter.put(1, 0, &format!("{at:>4} "), Role::Dim);
     if !what.is_empty() {
         x = painter.put(x, 0, &text::fit(what, 10), label) + 1;
+    }
+    if ignored {
+        x = painter.put(x, 0, "IGNORED: ", Role::Bad);
     }
     let room = usize::from(painter.width().saturating_sub(x));
     painter.put(x, 0, &text::cut(&short(&line(trace, at)), room), role);
@@ -91,7 +95,7 @@ pub(super) fn clipped(screen: &LabScreen, columns: usize) -> Vec<String> {
             let line = short(&line(trace, at));
             let what = Meaning::of(op).name();
             let clipped = text::width(&line) + COLUMNS_BEFORE > columns;
-            clipped.then(|| format!("{at} {what}: {line}"))
+            (clipped && !what.is_empty()).then(|| format!("{at} {what} {line}"))
         })
         .collect()
 }
