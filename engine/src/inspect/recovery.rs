@@ -5,7 +5,8 @@
 
 use super::metas::MetaJudgement;
 use super::source::Source;
-use crate::format::meta::Meta;
+use crate::format::meta::{Meta, SlotChoice};
+use crate::ids::PageId;
 use crate::log::Position;
 use crate::log::paths::LogPaths;
 use crate::log::recover::{Recovery, assess};
@@ -23,9 +24,24 @@ pub fn recovery(source: &Source, judgement: &MetaJudgement) -> crate::Result<Opt
     if chain.segments().is_empty() && chosen.log_generation == 0 {
         return Ok(None);
     }
-    let metas = std::iter::once(chosen).chain(judgement.judgement.other());
+    let given_up = given_up(source, judgement)?;
+    let metas = std::iter::once(chosen).chain(judgement.judgement.other()).chain(&given_up);
     let positions: Vec<Position> = metas.map(position).collect();
     assess(&chain, source.uuid(), &positions).map(Some)
+}
+
+/// Metas that cannot be used only because of the root they name: they still prove the log up to their position.
+fn given_up(source: &Source, judgement: &MetaJudgement) -> crate::Result<Vec<Meta>> {
+    let mut found = Vec::new();
+    for slot in [SlotChoice::A, SlotChoice::B] {
+        let problem = judgement.judgement.problem(slot);
+        if problem.is_some_and(|problem| problem.rule == "META-9") {
+            let number = slot.index() as u64;
+            let page = source.read_page(PageId::new(number))?;
+            found.extend(Meta::decode_slot(&page.bytes, number).ok());
+        }
+    }
+    Ok(found)
 }
 
 fn position(meta: &Meta) -> Position {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::deed::{Hand, Script};
 use crate::model::testing::run;
+use northstar_engine::limits::PAGE_BYTES;
 use northstar_engine::{Error, Options};
 use std::path::{Path, PathBuf};
 
@@ -61,6 +62,28 @@ const CASES: &[Case] = &[
         0,
     ),
 ];
+
+/// A byte of the root that the chosen meta names.
+fn flip_root(path: &Path) {
+    let metas = inspect::metas(&inspect::Source::open(path).expect("the file"));
+    let page = metas.meta().expect("a meta").root.page.get();
+    let at = usize::try_from(page).expect("small") * PAGE_BYTES + 9000;
+    edit(path, |bytes| bytes[at] ^= 0x10);
+}
+
+#[test]
+fn a_meta_given_up_for_its_root_still_proves_the_log() {
+    let (_folder, path) = left_behind("fill k 20, checkpoint, put zeta1, put zeta2, checkpoint");
+    flip_root(&path);
+    let ask = || run::<WhatIf>(&path, AskWhatIf { torn: Torn::default() }).expect("an answer");
+    assert_eq!(ask().replay, Some(Replay { commits: 2, refused: None }), "the log is sound");
+    flip_in_log(&path, b"zeta2");
+    let said = ask().replay.and_then(|replay| replay.refused);
+    match Options::new().background(false).open(&path) {
+        Err(error @ Error::Corrupt(_)) => assert_eq!(said, Some(why(&error))),
+        other => panic!("it opens over a commit that was durable: {other:?}"),
+    }
+}
 
 #[test]
 fn recovery_is_said_to_do_what_opening_does() {
