@@ -288,7 +288,7 @@ mod tests {
                 "later put a, later put b, sync",
                 "txn 1 and 2 were acknowledged and are lost: txn 0 is there",
             ),
-            (WORKLOADS[4].1, "txn 1 to 3 were acknowledged and are lost: txn 0 is there"),
+            (WORKLOADS[3].1, "txn 1 to 3 were acknowledged and are lost: txn 0 is there"),
         ] {
             let script = script.parse().expect("a script");
             let experiment = Experiment::run(script).expect("the workload runs");

@@ -12,6 +12,7 @@ use northstar_engine::inspect::{self, Source};
 use northstar_engine::sim::{SimDisk, SimImage};
 use northstar_engine::{Corrupt, Error, Lsn, Place, Result, TxnId};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Records read in one go.
@@ -145,7 +146,11 @@ fn refuse(corrupt: &Corrupt, chosen: Option<(&str, Lsn)>, outcome: &mut Outcome)
     outcome.decide(corrupt.rule, what);
     match &corrupt.place {
         Place::Lsn(at) => format!("recovery refuses: the log is damaged at position {at}"),
-        place => format!("recovery refuses: {place} is damaged"),
+        place => {
+            let name = corrupt.file.as_deref().and_then(Path::file_name);
+            let name = name.map_or_else(|| "a file".to_owned(), |name| name.display().to_string());
+            format!("recovery refuses: {name} is damaged at {place}")
+        }
     }
 }
 
