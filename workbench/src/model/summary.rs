@@ -89,7 +89,10 @@ impl Summary {
         let mut out = Vec::new();
         match (self.checkpoint, self.log_end) {
             (Some(pages), Some(log)) if log > pages => {
-                out.push(format!("pages @{pages} · log @{log}"));
+                out.push(match narrow {
+                    true => format!("pages @{pages} · log @{log}"),
+                    false => format!("pages to txn {pages} · log to {log}"),
+                });
             }
             (Some(pages), _) => out.push(format!("txn {pages}")),
             (None, Some(log)) => out.push(format!("no valid meta · log @{log}")),
