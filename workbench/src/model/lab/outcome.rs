@@ -164,7 +164,7 @@ fn judge(source: &Source, outcome: &mut Outcome) -> Option<(&'static str, Lsn)> 
         });
         // Rules about the two together name the loser too: those are told by the choice.
         if let Some((rule, expected, found)) = broken.filter(|(rule, ..)| *rule != "META-11") {
-            outcome.decide(rule, format!("meta {name} is out: {found}, expected {expected}"));
+            outcome.decide(rule, format!("meta {name} is out: found {found}, expected {expected}"));
         }
     }
     outcome.checkpoint = judgement.meta().map(|meta| meta.txn_id);

@@ -11,6 +11,7 @@ use crate::model::told::told;
 use crate::text;
 use crate::theme::Role;
 use crate::widgets::Painter;
+use northstar_engine::TxnId;
 use northstar_engine::printable::Printable;
 use northstar_engine::sim::Fate;
 
@@ -150,6 +151,7 @@ fn draw_facts(screen: &LabScreen, painter: &mut Painter<'_>) {
 pub(super) fn story(outcome: &Outcome) -> Vec<String> {
     let promised = match outcome.acknowledged {
         None => "nothing had been acknowledged".to_owned(),
+        Some(TxnId::GENESIS) => "acknowledged so far: the open, no commit (txn 0)".to_owned(),
         Some(txn) => format!("acknowledged so far: txn {txn}"),
     };
     let decided = outcome.decided.iter().map(|decision| {

@@ -84,7 +84,7 @@ fn draw_moment(painter: &mut Painter<'_>, trace: &Trace, at: usize, cut: usize, 
     painter.put(x, 0, &text::cut(&short(&line(trace, at)), room), role);
 }
 
-/// The operations on both sides of the cut whose lines do not fit into `columns`, whole.
+/// The operations on both sides of the cut whose meaning does not fit into `columns`, whole.
 pub(super) fn clipped(screen: &LabScreen, columns: usize) -> Vec<String> {
     let Some(experiment) = &screen.experiment else { return Vec::new() };
     let trace = &experiment.trace;
@@ -94,7 +94,9 @@ pub(super) fn clipped(screen: &LabScreen, columns: usize) -> Vec<String> {
             let op = trace.ops().get(at)?;
             let line = short(&line(trace, at));
             let what = Meaning::of(op).name();
-            let clipped = text::width(&line) + COLUMNS_BEFORE > columns;
+            // Where it went stands last and may be cut.
+            let meaning = line.rsplit_once(" (").map_or(line.as_str(), |(meaning, _)| meaning);
+            let clipped = text::width(meaning) + COLUMNS_BEFORE > columns;
             (clipped && !what.is_empty()).then(|| format!("{at} {what} {line}"))
         })
         .collect()
