@@ -318,6 +318,10 @@ mod tests {
             "LOG-6 meta A says the log reaches 360; no record ends there",
         ];
         assert_eq!(said, wanted);
+        // Who refuses cuts nothing, whatever lies where the record should be.
+        let noise = experiment.crash(meta_written + 1, disk, &[Fate::Noise(1); 2]);
+        assert!(noise.recovered.is_none() && noise.decided_by("LOG-6"), "{noise:?}");
+        assert!(!noise.decided_by("CRASH-15"), "{noise:?}");
 
         let image = experiment.moment(meta_written + 1, disk).image(&[]);
         let broken = Source::open_on(Arc::new(image.to_disk()), DATABASE).expect("a file");
