@@ -110,7 +110,7 @@ impl Recorder {
     }
 
     /// Times `work` on `threads` threads at once, which together do `ops` operations. The clock runs
-    /// from the moment all threads are ready to the moment the last one is done.
+    /// from the moment the first of them starts, when all are ready, to the moment the last one is done.
     ///
     /// # Errors
     /// The first error of any thread.
@@ -125,29 +125,31 @@ impl Recorder {
         let count = self.count_allocations;
         let (work, barrier_ref) = (&work, &barrier);
         let mut elapsed = Duration::ZERO;
-        let lanes: Vec<Result<Lane>> = std::thread::scope(|scope| {
+        let lanes: Vec<Result<(Lane, Instant)>> = std::thread::scope(|scope| {
             let spawn = |index: usize| {
                 scope.spawn(move || {
                     let mut lane = Lane::new(sample_every, fault);
                     barrier_ref.wait();
-                    work(index, &mut lane).map(|()| lane)
+                    // Not this one's caller's clock: where threads are many, it may come last.
+                    let start = Instant::now();
+                    work(index, &mut lane).map(|()| (lane, start))
                 })
             };
             let handles: Vec<_> = (0..threads).map(spawn).collect();
             alloc::set_counting(count);
             barrier_ref.wait();
-            let start = Instant::now();
             let crashed = || Error::wrong("a benchmark's thread panicked");
-            let lanes = handles
+            let lanes: Vec<Result<(Lane, Instant)>> = handles
                 .into_iter()
                 .map(|handle| handle.join().unwrap_or_else(|_| Err(crashed())))
                 .collect();
-            elapsed = self.slowed(start);
+            let starts = lanes.iter().flatten().map(|(_, start)| *start);
+            elapsed = starts.min().map_or(Duration::ZERO, |start| self.slowed(start));
             alloc::set_counting(false);
             lanes
         });
         for lane in lanes {
-            let add = self.histogram.add(&lane?.histogram);
+            let add = self.histogram.add(&lane?.0.histogram);
             add.map_err(|error| Error::wrong(format!("histograms do not add up: {error}")))?;
         }
         self.add_batch(ops, elapsed);
