@@ -4,16 +4,16 @@
 //! `issued` the highest whose commit was called:
 //!
 //! 1. acked <= R <= issued;
-//! 2. scans both ways and gets of every key and of absent ones show exactly model[R];
+//! 2. scans both ways and gets of every key and of absent ones show exactly `model[R]`;
 //! 3. `verify` finds nothing, and the file is not longer than what was ever needed;
 //! 4. every listed past state equals its model, and the promised ones are listed;
-//! 5. the commit stream, where the log has it, leads from its base to model[R];
+//! 5. the commit stream, where the log has it, leads from its base to `model[R]`;
 //! 6. more commits work, survive a reopen, and verify;
 //! 7. recovering the same image again gives the same R; a crash inside recovery obeys 1 to 6;
 //! 8. a backup that has its name is whole, and one of the states;
 //! 9. a commit that returned an error is in or out, whole (it counts as issued).
 //!
-//! On a disk that lied or was damaged only detection is promised: any openable state is model[R] for
+//! On a disk that lied or was damaged only detection is promised: any openable state is `model[R]` for
 //! some R <= issued, or there is a typed error.
 
 use crate::{
