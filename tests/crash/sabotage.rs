@@ -354,7 +354,7 @@ fn flipped_log() -> Result<(), String> {
 }
 
 fn newer_meta() -> Result<(), String> {
-    one_meta_of("0R5-PPPPPPkPPPPPPkPPPPPPkp")
+    one_meta_of("0R5t-PPPPPPkPPPPPPkPPPPPPkp")
 }
 
 fn shrunk() -> Result<(), String> {
