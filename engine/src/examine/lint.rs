@@ -38,7 +38,7 @@ impl std::fmt::Display for Lint {
 const LEVEL_NODES_MIN: u64 = 16;
 /// A level of which less than this is in use, in percent, is worth a word. A split leaves two halves, so
 /// nodes that only ever grew are half full at worst; what is well below that has lost rows. The engine joins
-/// neighbours only below a quarter: it does not come back by itself.
+/// neighbours only below a quarter: it does not come back before a `compact`.
 const FILL_PERCENT_MIN: u64 = 40;
 
 /// LINT-1: levels of the current tree that are mostly empty. `levels` has the leaves first.
@@ -52,19 +52,16 @@ pub(super) fn low_fill(database: &Path, levels: &[LevelStats]) -> Vec<Lint> {
         }
         let room = bytes_room.checked_div(nodes).unwrap_or(1).max(1);
         let needed = bytes_used.div_ceil(room);
-        let what = match level {
-            0 => "leaves".to_owned(),
-            level => format!("nodes of level {level}"),
+        let (what, who) = match level {
+            0 => ("leaves".to_owned(), "compact packs them, and a backup is written densely"),
+            level => (format!("nodes of level {level}"), "a backup is written densely"),
         };
         lints.push(Lint {
             rule: "LINT-1",
             file: database.to_path_buf(),
             place: Place::File,
             found: format!("{nodes} {what}, {percent} % full on average: {needed} could hold all"),
-            advice: format!(
-                "a backup is written densely and takes about {} pages less; compact joins no nodes",
-                nodes.saturating_sub(needed)
-            ),
+            advice: format!("{who}: about {} pages less", nodes.saturating_sub(needed)),
         });
     }
     lints

@@ -172,7 +172,7 @@ impl SheetContent for SpaceSheet {
             let bytes = text::bytes(back.saturating_mul(PAGE_BYTES as u64));
             lines.push(Line::text(format!("  A compact would give back about {bytes}.")));
         }
-        // What is lost inside of pages a compact does not touch.
+        // What is lost inside of pages is not in that figure: how much of it packing gives back, only doing it tells.
         for lint in context.lints.iter().filter(|lint| lint.rule == LOW_FILL) {
             let line = format!("  ○ {}: {}", lint.rule, told(&lint.found, 200));
             lines.push(Line::role(Role::Accent, line).to(Place::new(ScreenId::Problems, At::Here)));
